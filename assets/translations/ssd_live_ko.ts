@@ -573,6 +573,22 @@
         <source>Teach your own objects: collect, label, train and use</source>
         <translation>자신의 객체 가르치기: 수집, 라벨 붙이기, 학습, 사용</translation>
     </message>
+    <message>
+        <source>&amp;Collect a frame every 2 seconds</source>
+        <translation>2초마다 프레임 모으기(&amp;C)</translation>
+    </message>
+    <message>
+        <source>Collect frames when the model is &amp;unsure</source>
+        <translation>모델이 확신하지 못하는 프레임 모으기(&amp;U)</translation>
+    </message>
+    <message>
+        <source>Put a frame into the project every 2 seconds, to label it later</source>
+        <translation>2초마다 프레임을 프로젝트에 넣어 나중에 라벨을 붙입니다</translation>
+    </message>
+    <message>
+        <source>Put frames into the project of which the model is unsure</source>
+        <translation>모델이 확신하지 못하는 프레임을 프로젝트에 넣습니다</translation>
+    </message>
 </context>
 <context>
     <name>DetectionPanel</name>
@@ -2742,17 +2758,25 @@
         <source>There is no video to take a frame of</source>
         <translation>프레임을 가져올 비디오가 없습니다</translation>
     </message>
+    <message>
+        <source>Collected {count} frames</source>
+        <translation>프레임 {count}개를 모았습니다</translation>
+    </message>
+    <message>
+        <source>Collected {count} frames, which is enough for now</source>
+        <translation>프레임 {count}개를 모았습니다. 지금은 충분합니다</translation>
+    </message>
+    <message>
+        <source>Collecting frames …</source>
+        <translation>프레임을 모으는 중…</translation>
+    </message>
+    <message>
+        <source>No more frames are collected</source>
+        <translation>프레임을 더 모으지 않습니다</translation>
+    </message>
 </context>
 <context>
     <name>TeachWindow</name>
-    <message>
-        <source>Add a class</source>
-        <translation>클래스 추가</translation>
-    </message>
-    <message>
-        <source>Add a class…</source>
-        <translation>클래스 추가…</translation>
-    </message>
     <message>
         <source>Add images</source>
         <translation>이미지 추가</translation>
@@ -2786,10 +2810,6 @@
         <translation>사용 중인 모델에 이 이미지의 상자를 물어봅니다</translation>
     </message>
     <message>
-        <source>Classes</source>
-        <translation>클래스</translation>
-    </message>
-    <message>
         <source>Draw a box around each object. 1 to 9: class · Enter: all are labelled, next · N: nothing here · C: copy, T: carry boxes from the image before · X: difficult · Delete · Ctrl+Z: undo · wheel: zoom</source>
         <translation>각 객체 둘레에 상자를 그리십시오. 1~9: 클래스 · Enter: 모두 라벨을 붙였음, 다음 · N: 아무것도 없음 · C: 이전 이미지의 상자 복사, T: 옮겨 오기 · X: 어려움 · Delete: 삭제 · Ctrl+Z: 실행 취소 · 휠: 확대/축소</translation>
     </message>
@@ -2812,10 +2832,6 @@
     <message>
         <source>Looking for objects …</source>
         <translation>객체를 찾는 중…</translation>
-    </message>
-    <message>
-        <source>Name</source>
-        <translation>이름</translation>
     </message>
     <message>
         <source>Not labelled</source>
@@ -2853,6 +2869,46 @@
         <source>With {name}</source>
         <translation>{name} 있음</translation>
     </message>
+    <message>
+        <source>Carried the boxes into {count} images; correct them, and press Enter</source>
+        <translation>이미지 {count}개로 상자를 옮겼습니다. 바로잡고 Enter를 누르십시오</translation>
+    </message>
+    <message>
+        <source>Carry the boxes of this image into the images after it, until a labelled one</source>
+        <translation>이 이미지의 상자를 라벨이 있는 이미지 전까지 다음 이미지들로 옮깁니다</translation>
+    </message>
+    <message>
+        <source>Delete the image</source>
+        <translation>이미지 삭제</translation>
+    </message>
+    <message>
+        <source>Delete the image {name} from the project? There is no way back.</source>
+        <translation>프로젝트에서 이미지 {name}을(를) 삭제하시겠습니까? 되돌릴 수 없습니다.</translation>
+    </message>
+    <message>
+        <source>Draw a box around each object first</source>
+        <translation>먼저 각 객체 둘레에 상자를 그리십시오</translation>
+    </message>
+    <message>
+        <source>Follow through the video (Shift+T)</source>
+        <translation>영상에서 따라가기(Shift+T)</translation>
+    </message>
+    <message>
+        <source>Following the objects … (Shift+T stops)</source>
+        <translation>객체를 따라가는 중… (Shift+T: 중지)</translation>
+    </message>
+    <message>
+        <source>Following the objects: {done} of {count} images (Shift+T stops)</source>
+        <translation>객체를 따라가는 중: 이미지 {count}개 중 {done}개 (Shift+T: 중지)</translation>
+    </message>
+    <message>
+        <source>Mistakes of version {number}</source>
+        <translation>버전 {number}의 오류</translation>
+    </message>
+    <message>
+        <source>No image without labels follows this one in the same video</source>
+        <translation>같은 영상에서 이 이미지 다음에 라벨 없는 이미지가 없습니다</translation>
+    </message>
 </context>
 <context>
     <name>TrainingPanel</name>
@@ -2863,18 +2919,6 @@
     <message>
         <source>Keep what is learned</source>
         <translation>배운 것 유지하기</translation>
-    </message>
-    <message>
-        <source>Use it</source>
-        <translation>사용하기</translation>
-    </message>
-    <message>
-        <source>Back to the one before</source>
-        <translation>이전 버전으로 되돌리기</translation>
-    </message>
-    <message>
-        <source>Version {number}: {sentence}</source>
-        <translation>버전 {number}: {sentence}</translation>
     </message>
     <message>
         <source>Pause</source>
@@ -2893,10 +2937,6 @@
         <translation>학습에는 PyTorch가 필요하지만 여기서는 설치할 수 없습니다</translation>
     </message>
     <message>
-        <source>Training needs PyTorch, which is not installed. pip downloads it from your package index: some hundred MB, or several GB with the libraries for NVIDIA GPUs. Install it now?</source>
-        <translation>학습에는 PyTorch가 필요하지만 설치되어 있지 않습니다. pip이 패키지 저장소에서 내려받습니다. 수백 MB이며, NVIDIA GPU 라이브러리를 포함하면 수 GB입니다. 지금 설치하시겠습니까?</translation>
-    </message>
-    <message>
         <source>Install PyTorch</source>
         <translation>PyTorch 설치</translation>
     </message>
@@ -2909,8 +2949,235 @@
         <translation>새 버전이 생겼습니다</translation>
     </message>
     <message>
+        <source>Judging what was learned …</source>
+        <translation>배운 것을 평가하는 중…</translation>
+    </message>
+    <message>
+        <source>Preparing …</source>
+        <translation>준비하는 중…</translation>
+    </message>
+    <message>
+        <source>Step {step} of {steps} · {minutes}:{seconds} left</source>
+        <translation>{steps}단계 중 {step}단계 · {minutes}:{seconds} 남음</translation>
+    </message>
+    <message>
+        <source>The training is paused</source>
+        <translation>학습을 일시 정지했습니다</translation>
+    </message>
+    <message>
+        <source>Asking pip how large PyTorch is …</source>
+        <translation>PyTorch의 크기를 pip에 묻는 중…</translation>
+    </message>
+    <message>
+        <source>some hundred MB, or several GB with the libraries for NVIDIA GPUs</source>
+        <translation>수백 MB이며, NVIDIA GPU 라이브러리를 포함하면 수 GB</translation>
+    </message>
+    <message>
+        <source>Training needs PyTorch, which is not installed. pip downloads it from your package index: {size}. Install it now?</source>
+        <translation>학습에는 PyTorch가 필요하지만 설치되어 있지 않습니다. pip이 패키지 저장소에서 내려받습니다: {size}. 지금 설치하시겠습니까?</translation>
+    </message>
+</context>
+<context>
+    <name>ClassPanel</name>
+    <message>
+        <source>Add a class</source>
+        <translation>클래스 추가</translation>
+    </message>
+    <message>
+        <source>Add a class…</source>
+        <translation>클래스 추가…</translation>
+    </message>
+    <message>
+        <source>Change</source>
+        <translation>변경</translation>
+    </message>
+    <message>
+        <source>Classes</source>
+        <translation>클래스</translation>
+    </message>
+    <message>
+        <source>Merge the class</source>
+        <translation>클래스 합치기</translation>
+    </message>
+    <message>
+        <source>Merge the class into another…</source>
+        <translation>다른 클래스에 합치기…</translation>
+    </message>
+    <message>
+        <source>Name</source>
+        <translation>이름</translation>
+    </message>
+    <message>
+        <source>Objects of “{name}” become objects of this class. There is no way back.</source>
+        <translation>“{name}” 객체가 이 클래스의 객체가 됩니다. 되돌릴 수 없습니다.</translation>
+    </message>
+    <message>
+        <source>Rename the chosen class, or make it another one</source>
+        <translation>선택한 클래스의 이름을 바꾸거나 다른 클래스에 합칩니다</translation>
+    </message>
+    <message>
+        <source>Rename the class</source>
+        <translation>클래스 이름 바꾸기</translation>
+    </message>
+    <message>
+        <source>Rename the class…</source>
+        <translation>클래스 이름 바꾸기…</translation>
+    </message>
+    <message>
+        <source>There is no other class to merge it into</source>
+        <translation>합칠 다른 클래스가 없습니다</translation>
+    </message>
+</context>
+<context>
+    <name>MistakesWindow</name>
+    <message>
+        <source>Double-click an image to see its labels: sometimes a label is what is wrong.</source>
+        <translation>이미지를 두 번 클릭하면 라벨을 볼 수 있습니다. 라벨이 틀린 경우도 있습니다.</translation>
+    </message>
+    <message>
+        <source>Found wrongly</source>
+        <translation>잘못 찾음</translation>
+    </message>
+    <message>
+        <source>Missed</source>
+        <translation>놓침</translation>
+    </message>
+    <message>
+        <source>Mistakes</source>
+        <translation>오류</translation>
+    </message>
+</context>
+<context>
+    <name>TrainingChart</name>
+    <message>
+        <source>Error while learning (falls)</source>
+        <translation>학습 중 오차(내려감)</translation>
+    </message>
+    <message>
+        <source>Precision on images it has not learned (rises)</source>
+        <translation>배우지 않은 이미지에서의 정밀도(올라감)</translation>
+    </message>
+</context>
+<context>
+    <name>Verdict</name>
+    <message>
+        <source>Finds nothing that is not there.</source>
+        <translation>없는 것을 찾지 않습니다.</translation>
+    </message>
+    <message>
+        <source>Finds {found} of {objects} objects in {images} images.</source>
+        <translation>이미지 {images}개의 객체 {objects}개 중 {found}개를 찾습니다.</translation>
+    </message>
+    <message>
+        <source>Label {count} more images with “{name}”.</source>
+        <translation>“{name}”이(가) 있는 이미지 {count}개에 더 라벨을 붙이십시오.</translation>
+    </message>
+    <message>
+        <source>Label {count} more images without “{name}”.</source>
+        <translation>“{name}”이(가) 없는 이미지 {count}개에 더 라벨을 붙이십시오.</translation>
+    </message>
+    <message>
+        <source>Label {count} more images, because these are few.</source>
+        <translation>이미지가 적으므로 {count}개에 더 라벨을 붙이십시오.</translation>
+    </message>
+    <message>
+        <source>Precision (AP50): {figure}, very likely between {low} and {high}.</source>
+        <translation>정밀도(AP50): {figure}, 거의 틀림없이 {low}~{high} 사이.</translation>
+    </message>
+    <message>
+        <source>Shows the same “{called}” twice: {times} times.</source>
+        <translation>같은 “{called}”을(를) 두 번 표시합니다: {times}회.</translation>
+    </message>
+    <message>
+        <source>Takes something else for “{called}”: {times} times.</source>
+        <translation>다른 것을 “{called}”(으)로 봅니다: {times}회.</translation>
+    </message>
+    <message>
+        <source>Takes “{really}” for “{called}”: {times} times.</source>
+        <translation>“{really}”을(를) “{called}”(으)로 봅니다: {times}회.</translation>
+    </message>
+    <message>
+        <source>The one before: {figure}.</source>
+        <translation>이전 것: {figure}.</translation>
+    </message>
+    <message>
+        <source>The {images} images for judging show no object; label more</source>
+        <translation>평가할 이미지 {images}개에 객체가 없습니다. 더 라벨을 붙이십시오</translation>
+    </message>
+</context>
+<context>
+    <name>VersionsPanel</name>
+    <message>
+        <source>Back to the one before</source>
+        <translation>이전 버전으로 되돌리기</translation>
+    </message>
+    <message>
+        <source>Changing the model …</source>
+        <translation>모델을 바꾸는 중…</translation>
+    </message>
+    <message>
+        <source>Make its fast form (INT8)</source>
+        <translation>빠른 형식(INT8) 만들기</translation>
+    </message>
+    <message>
+        <source>Making the fast form, which takes minutes …</source>
+        <translation>빠른 형식을 만드는 중이며 몇 분 걸립니다…</translation>
+    </message>
+    <message>
+        <source>Model files (*.onnx)</source>
+        <translation>모델 파일(*.onnx)</translation>
+    </message>
+    <message>
+        <source>More</source>
+        <translation>더 보기</translation>
+    </message>
+    <message>
+        <source>No version is in use any more</source>
+        <translation>사용 중인 버전이 더 이상 없습니다</translation>
+    </message>
+    <message>
+        <source>Show the mistakes</source>
+        <translation>오류 보기</translation>
+    </message>
+    <message>
+        <source>The fast form is there, and used where it is faster</source>
+        <translation>빠른 형식이 생겼으며 더 빠른 곳에서 사용합니다</translation>
+    </message>
+    <message>
+        <source>The file is written; open it on the other machine as a model</source>
+        <translation>파일을 저장했습니다. 다른 컴퓨터에서 모델로 여십시오</translation>
+    </message>
+    <message>
+        <source>Use it</source>
+        <translation>사용하기</translation>
+    </message>
+    <message>
+        <source>Version {number}</source>
+        <translation>버전 {number}</translation>
+    </message>
+    <message>
+        <source>Version {number} (in use)</source>
+        <translation>버전 {number}(사용 중)</translation>
+    </message>
+    <message>
         <source>Version {number} is in use</source>
         <translation>버전 {number}을(를) 사용 중입니다</translation>
+    </message>
+    <message>
+        <source>Versions</source>
+        <translation>버전</translation>
+    </message>
+    <message>
+        <source>Write it to a file for another machine…</source>
+        <translation>다른 컴퓨터에서 쓸 파일로 저장…</translation>
+    </message>
+    <message>
+        <source>Write the detector to a file</source>
+        <translation>검출기를 파일로 저장</translation>
+    </message>
+    <message>
+        <source>Writing …</source>
+        <translation>저장하는 중…</translation>
     </message>
 </context>
 </TS>

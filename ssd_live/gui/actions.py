@@ -143,6 +143,20 @@ def action_specs() -> list[ActionSpec]:
             translate("Actions", "Put the frame that is shown into the project, to label it"),
         ),
         ActionSpec(
+            "collect",
+            translate("Actions", "&Collect a frame every 2 seconds"),
+            (),
+            translate("Actions", "Put a frame into the project every 2 seconds, to label it later"),
+            checkable=True,
+        ),
+        ActionSpec(
+            "collect_unsure",
+            translate("Actions", "Collect frames when the model is &unsure"),
+            (),
+            translate("Actions", "Put frames into the project of which the model is unsure"),
+            checkable=True,
+        ),
+        ActionSpec(
             "bench",
             translate("Actions", "&Benchmark…"),
             ("Ctrl+B",),

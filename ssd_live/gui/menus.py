@@ -64,7 +64,8 @@ def fill_menu_bar(bar: QMenuBar, actions: Actions, source_menus: SourceMenus) ->
         bar,
         actions,
         translate("Menus", "T&ools"),
-        ("new_project", "open_project", "add_to_project"),
+        ("new_project", "open_project"),
+        ("add_to_project", "collect", "collect_unsure"),
         ("bench", "measure_backends"),
     )
     _add_menu(

@@ -5,22 +5,26 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, QTimer
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QFileDialog, QInputDialog, QMainWindow
 
 from ssd_live.errors import SsdLiveError
+from ssd_live.gui.actions import Actions
 from ssd_live.gui.grid import VideoGrid
 from ssd_live.gui.model_controller import ModelController
 from ssd_live.gui.notice import Notices
-from ssd_live.gui.teach_window import TeachWindow
+from ssd_live.gui.teach_window import Said, TeachWindow
 from ssd_live.imaging.frame import Frame
 from ssd_live.live.session import LiveSession
-from ssd_live.project.labels import doubt_of
+from ssd_live.project.doubt import UNSURE, doubt_in, doubt_of
 from ssd_live.project.store import Project, create_project
 from ssd_live.settings import Settings
 from ssd_live.system.paths import printable, resolve
 
 _TOPIC = "project"
+# So often a frame is collected, and after so many it ends.
+_COLLECT_MS, _MOST_COLLECTED = 2000, 500
 
 
 class TeachController(QObject):
@@ -38,12 +42,18 @@ class TeachController(QObject):
         model: ModelController,
         settings: Settings,
         folder: Callable[[], Path],
+        actions: Actions,
     ) -> None:
         super().__init__(window)
         self._window, self._session, self._grid = window, session, grid
         self._notice, self._model, self._settings = notice, model, settings
-        self._folder = folder
+        self._folder, self._actions = folder, actions
         self.teach_window: TeachWindow | None = None
+        self._timer = QTimer(self)
+        self._timer.setInterval(_COLLECT_MS)
+        self._timer.timeout.connect(self._collect_frame)
+        self._only_unsure, self._collected = False, 0
+        self._last_collected: Frame | None = None
 
     def ask_new(self) -> None:
         """Ask for the folder and the classes of a new project, and open it."""
@@ -106,18 +116,80 @@ class TeachController(QObject):
         if picture is None:
             self._notice.say("error", self.tr("There is no video to take a frame of"), _TOPIC)
             return
+        window = self._opened_window()
+        if window is not None:
+            found = self._grid.view.visible_detections()
+            doubt = None if found is None else doubt_of(found.scores.tolist())
+            place = self._place_of(picture.frame)
+            window.add_frame(picture.frame, *place, doubt, self._said)
+
+    def collect(self, *, only_unsure: bool) -> None:
+        """Put frames into the project from now on, or stop that.
+
+        With `only_unsure`, only those of which the network is unsure are taken.
+        """
+        action = self._actions["collect_unsure" if only_unsure else "collect"]
+        is_wanted = action.isChecked()
+        self._stop_collecting()
+        if not is_wanted:
+            self._said("added", self.tr("No more frames are collected"))
+        elif self._opened_window() is not None:
+            action.setChecked(True)
+            self._only_unsure, self._collected = only_unsure, 0
+            self._said("added", self.tr("Collecting frames …"))
+            self._timer.start()
+
+    @property
+    def _collecting_actions(self) -> list[QAction]:
+        return [self._actions["collect"], self._actions["collect_unsure"]]
+
+    def _collect_frame(self) -> None:
+        """Put the frame that is shown into the project, if it is wanted."""
+        picture, window = self._grid.view.picture, self.teach_window
+        if window is None or not window.isVisible():
+            self._stop_collecting()
+            return
+        if picture is None or picture.frame is self._last_collected:
+            # The source is lost or paused.
+            return
+        found = self._grid.view.visible_detections()
+        names = window.project.classes.values()
+        doubt = None if found is None else doubt_in(found, names)
+        if self._only_unsure and (doubt is None or doubt < UNSURE):
+            return
+        self._last_collected = picture.frame
+        window.add_frame(picture.frame, *self._place_of(picture.frame), doubt, self._was_collected)
+
+    def _said(self, kind: Said, text: str) -> None:
+        self._notice.say("error" if kind == "failed" else "done", text, _TOPIC)
+
+    def _was_collected(self, kind: Said, text: str) -> None:
+        if kind == "failed":
+            self._stop_collecting()
+            self._said(kind, text)
+        elif kind == "added":
+            self._collected += 1
+            text = self.tr("Collected {count} frames")
+            if self._collected >= _MOST_COLLECTED:
+                self._stop_collecting()
+                text = self.tr("Collected {count} frames, which is enough for now")
+            self._said(kind, text.format(count=self._collected))
+
+    def _stop_collecting(self) -> None:
+        self._timer.stop()
+        for action in self._collecting_actions:
+            action.setChecked(False)
+
+    def _opened_window(self) -> TeachWindow | None:
+        """Return the window of the project, which is opened if it is not; None if there is none."""
         if self.teach_window is None or not self.teach_window.isVisible():
             if not self._settings.project:
                 text = self.tr("Make a project first, or open one (in the menu Tools)")
                 self._notice.say("error", text, _TOPIC)
-                return
+                return None
             self.open(Path(self._settings.project))
-        if self.teach_window is not None and self.teach_window.isVisible():
-            found = self._grid.view.visible_detections()
-            doubt = None if found is None else doubt_of(found.scores.tolist())
-            place = self._place_of(picture.frame)
-            said = self.teach_window.add_frame(picture.frame, *place, doubt)
-            self._notice.say("done", said, _TOPIC)
+        is_open = self.teach_window is not None and self.teach_window.isVisible()
+        return self.teach_window if is_open else None
 
     def _place_of(self, frame: Frame) -> tuple[str, float]:
         """Return where a frame comes from, and its time there in seconds.
@@ -133,6 +205,7 @@ class TeachController(QObject):
 
     def close(self) -> None:
         """Close the project."""
+        self._timer.stop()
         if self.teach_window is not None:
             self.teach_window.close()
 

@@ -2,18 +2,18 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QCloseEvent, QColor, QIcon, QKeySequence, QPixmap, QShortcut
+from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QComboBox,
     QFileDialog,
     QHBoxLayout,
-    QInputDialog,
     QLabel,
     QListWidget,
     QListWidgetItem,
+    QMessageBox,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -22,30 +22,35 @@ from PySide6.QtWidgets import (
 from ssd_live.detection.detector import Detector, load
 from ssd_live.detections import Detections
 from ssd_live.errors import SsdLiveError
+from ssd_live.gui.class_panel import MOST_KEYS, ClassPanel
 from ssd_live.gui.jobs import Jobs
 from ssd_live.gui.label_view import LabelView
+from ssd_live.gui.mistakes_window import MistakesWindow
 from ssd_live.gui.training_panel import TrainingPanel
+from ssd_live.gui.versions_panel import VersionsPanel
 from ssd_live.imaging.frame import Frame
 from ssd_live.imaging.image_files import IMAGE_SUFFIXES, VIDEO_SUFFIXES, read_image
-from ssd_live.imaging.overlay import numbered_colour
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.project.carry import carried
 from ssd_live.project.collect import Collected, Collector, add_files, add_video
+from ssd_live.project.doubt import doubt_of
 from ssd_live.project.editing import Editor
 from ssd_live.project.follow import carried_through
-from ssd_live.project.labels import LabelledBox, ProjectImage, doubt_of
+from ssd_live.project.labels import LabelledBox, ProjectImage
 from ssd_live.project.store import Project
 from ssd_live.project.suggest import suggested
 from ssd_live.remote.network import ModelRequest
 
 _SIZE = (1240, 780)
 _SIDE_WIDTH = 230
-_MOST_KEYS = 9
 _SUGGESTED_FROM = 0.3
 _CLOSE_SECONDS = 60.0
 # What the names of files begin with that came from the live window.
 _LIVE_STEM = "live"
 _VIDEO_EVERY_SECONDS, _VIDEO_COUNT = 1.0, 60
+
+# What became of a frame for the project.
+Said = Literal["added", "near", "failed"]
 
 
 class TeachWindow(QWidget):
@@ -77,6 +82,7 @@ class TeachWindow(QWidget):
         for jobs in (self._jobs, self._follow_jobs):
             jobs.failed.connect(self._say)
         self._pixels: Pixels | None = None
+        self._mistakes: MistakesWindow | None = None
         self._is_closing = self._is_carrying = False
         self._carrying.connect(self._show_carrying)
         # Pixels that come after another image was chosen are left out.
@@ -119,10 +125,10 @@ class TeachWindow(QWidget):
         self._view = LabelView()
         self._view.changed.connect(self._store_boxes)
         self._view.selection_changed.connect(lambda _: self._show_selected_class())
-        self._classes = QListWidget()
-        self._classes.setAccessibleName(self.tr("Classes"))
-        self._classes.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        self._classes.itemClicked.connect(lambda item: self._view.set_class(_number_of(item)))
+        self._classes = ClassPanel(self._project)
+        self._classes.chosen.connect(self._view.set_class)
+        self._classes.changed.connect(self._show_classes)
+        self._classes.merged.connect(self._merged)
         self._counts, self._state = QLabel(), QLabel()
         self._hint = QLabel(
             self.tr(
@@ -135,8 +141,6 @@ class TeachWindow(QWidget):
             label.setWordWrap(True)
         self._add = QPushButton(self.tr("Add images…"))
         self._add.clicked.connect(self._ask_for_images)
-        self._add_class = QPushButton(self.tr("Add a class…"))
-        self._add_class.clicked.connect(self._ask_for_class)
         self._suggest = QPushButton(self.tr("Suggest (S)"))
         self._suggest.setToolTip(self.tr("Ask the model in use for boxes in this image"))
         self._suggest.clicked.connect(self._ask_for_suggestions)
@@ -146,8 +150,12 @@ class TeachWindow(QWidget):
         )
         self._carry.clicked.connect(self._carry_on)
         self._training = TrainingPanel(self._project)
-        self._training.said.connect(self._say)
-        self._training.used.connect(self._used)
+        self._versions = VersionsPanel(self._project.folder, self._project.name)
+        self._training.trained.connect(self._versions.refresh)
+        self._versions.used.connect(self._used)
+        self._versions.mistakes_asked.connect(self._show_mistakes)
+        for panel in (self._classes, self._training, self._versions):
+            panel.said.connect(self._say)
 
     def _lay_out(self) -> None:
         left, middle, right = QVBoxLayout(), QVBoxLayout(), QVBoxLayout()
@@ -158,9 +166,11 @@ class TeachWindow(QWidget):
         middle.addWidget(self._view, 1)
         middle.addWidget(self._hint)
         middle.addWidget(self._state)
-        right.addWidget(QLabel(self.tr("Classes")))
         right.addWidget(self._classes, 1)
-        for widget in (self._add_class, self._suggest, self._carry, self._training):
+        for widget in (
+            *(self._suggest, self._carry),
+            *(self._training, self._versions),
+        ):
             right.addWidget(widget)
         layout = QHBoxLayout(self)
         layout.addLayout(left)
@@ -168,7 +178,8 @@ class TeachWindow(QWidget):
         layout.addLayout(right)
         self._list.setFixedWidth(_SIDE_WIDTH)
         self._classes.setFixedWidth(_SIDE_WIDTH)
-        self._training.setFixedWidth(_SIDE_WIDTH)
+        for panel in (self._training, self._versions):
+            panel.setFixedWidth(_SIDE_WIDTH)
 
     def _make_shortcuts(self) -> None:
         view = self._view
@@ -184,6 +195,7 @@ class TeachWindow(QWidget):
             (("S",), self._ask_for_suggestions),
             (("X",), view.toggle_difficult),
             (("Delete", "Backspace"), view.delete_selected),
+            (("Shift+Delete",), self._ask_to_remove),
             (("Ctrl+Z",), lambda: self._step(self._editor.undo)),
             (("Ctrl+Y", "Ctrl+Shift+Z"), lambda: self._step(self._editor.redo)),
             (("Ctrl++", "Ctrl+="), lambda: view.zoom(1.25)),
@@ -193,7 +205,7 @@ class TeachWindow(QWidget):
         ):
             for key in keys:
                 QShortcut(QKeySequence(key), self, slot)
-        for number in range(_MOST_KEYS):
+        for number in range(MOST_KEYS):
             QShortcut(QKeySequence(str(number + 1)), self, lambda row=number: self._set_class(row))
 
     # What is shown.
@@ -246,41 +258,39 @@ class TeachWindow(QWidget):
         self._counts.setText(
             self.tr("{done} of {all} images labelled").format(done=done, all=count)
         )
-        objects = self._project.object_counts
-        for row in range(self._classes.count()):
-            item = self._classes.item(row)
-            number = _number_of(item)
-            key = f"{row + 1}  " if row < _MOST_KEYS else ""
-            item.setText(f"{key}{self._project.classes[number]}  ({objects[number]})")
+        self._classes.show_counts()
 
     def _show_classes(self) -> None:
         self._view.names = self._project.classes
-        self._classes.clear()
-        for number in self._project.classes:
-            item = QListWidgetItem()
-            item.setData(Qt.ItemDataRole.UserRole, number)
-            blue, green, red = numbered_colour(max(number - 1, 0))
-            swatch = QPixmap(12, 12)
-            swatch.fill(QColor(red, green, blue))
-            item.setIcon(QIcon(swatch))
-            self._classes.addItem(item)
-            if self._filter.findData(number) < 0:
-                text = self.tr("With {name}").format(name=self._project.classes[number])
-                self._filter.addItem(text, number)
-        if self._classes.count():
-            known = self._view.class_id in self._project.classes
-            self._view.class_id = (
-                self._view.class_id if known else _number_of(self._classes.item(0))
-            )
+        self._show_class_filters()
+        if self._view.class_id not in self._project.classes:
+            self._view.class_id = self._classes.number_at(0) or 0
         self._show_selected_class()
-        self._show_counts()
+        self._show_boxes()
+
+    def _merged(self) -> None:
+        """Show the classes after one was merged into another."""
+        # Earlier boxes are of a class that is gone.
+        self._editor.forget()
+        self._show_classes()
+        self._show_list()
+
+    def _show_class_filters(self) -> None:
+        """List the images with each class as choices of the filter."""
+        chosen = self._filter.currentData()
+        self._filter.blockSignals(True)
+        for row in reversed(range(self._filter.count())):
+            if isinstance(self._filter.itemData(row), int):
+                self._filter.removeItem(row)
+        for number, name in self._project.classes.items():
+            self._filter.addItem(self.tr("With {name}").format(name=name), number)
+        self._filter.setCurrentIndex(max(self._filter.findData(chosen), 0))
+        self._filter.blockSignals(False)
 
     def _show_selected_class(self) -> None:
         index = self._view.selected
         wanted = self._view.boxes[index].class_id if index >= 0 else self._view.class_id
-        for row in range(self._classes.count()):
-            if _number_of(self._classes.item(row)) == wanted:
-                self._classes.setCurrentRow(row)
+        self._classes.select(wanted)
 
     def _choose(self) -> None:
         """Show the chosen image."""
@@ -288,7 +298,7 @@ class TeachWindow(QWidget):
         self._view.select(-1)
         self._asked += 1
         self._pixels = None
-        if not self._training.is_running:
+        if not self._training.is_running and not self._versions.is_running:
             self._state.clear()
         # Nothing is drawn on an image that is not shown yet.
         self._view.show_image(None)
@@ -362,8 +372,9 @@ class TeachWindow(QWidget):
             self._try(lambda: self._editor.mark_unlabelled(image.number))
 
     def _set_class(self, row: int) -> None:
-        if row < self._classes.count():
-            self._view.set_class(_number_of(self._classes.item(row)))
+        number = self._classes.number_at(row)
+        if number is not None:
+            self._view.set_class(number)
             self._show_selected_class()
 
     def _copy_before(self, *, carries: bool) -> None:
@@ -451,18 +462,42 @@ class TeachWindow(QWidget):
         except SsdLiveError as error:
             self._say(str(error))
             return
-        for row in range(self._list.count()):
-            item = self._list.item(row)
-            if _number_of(item) == number:
-                if row != self._list.currentRow():
-                    self._list.setCurrentRow(row)
-                self._show_item(item, self._project.image(number))
+        row = None if number is None else self._row_of(number)
+        if number is not None and row is not None:
+            if row != self._list.currentRow():
+                self._list.setCurrentRow(row)
+            self._show_item(self._list.item(row), self._project.image(number))
         self._show_boxes()
 
-    def _ask_for_class(self) -> None:
-        name, given = QInputDialog.getText(self, self.tr("Add a class"), self.tr("Name"))
-        if given and self._try(lambda: self._project.add_class(name)):
-            self._show_classes()
+    def _ask_to_remove(self) -> None:
+        """Ask whether the shown image is to be deleted, and delete it."""
+        image = self._image
+        if image is None:
+            return
+        question = self.tr("Delete the image {name} from the project? There is no way back.")
+        answer = QMessageBox.question(
+            self, self.tr("Delete the image"), question.format(name=image.file_name)
+        )
+        if answer == QMessageBox.StandardButton.Yes:
+            self._remove(image)
+
+    def _remove(self, image: ProjectImage) -> None:
+        """Delete the shown image."""
+        said = ""
+        try:
+            self._project.remove(image)
+        except SsdLiveError as error:
+            said = str(error)
+        if image.number not in {its.number for its in self._project.images}:
+            row = self._list.currentRow()
+            self._list.blockSignals(True)
+            self._list.takeItem(row)
+            self._list.setCurrentRow(min(row, self._list.count() - 1))
+            self._list.blockSignals(False)
+            self._choose()
+            self._show_counts()
+        if said:
+            self._say(said)
 
     def _ask_for_suggestions(self) -> None:
         """Ask the model in use for boxes; what a person has drawn stays."""
@@ -511,31 +546,50 @@ class TeachWindow(QWidget):
         self,
         frame: Frame,
         source: str,
-        seconds: float | None = None,
-        doubt: float | None = None,
-    ) -> str:
-        """Add a frame that the user sees in the live window; return what to tell the user.
+        seconds: float | None,
+        doubt: float | None,
+        said: Callable[[Said, str], None],
+    ) -> None:
+        """Add a frame that the user sees in the live window, beside the window.
 
         `source` says where it comes from, and `seconds` at which time there. `doubt` is how unsure
-        the network is of it, 0 to 1.
+        the network is of it, 0 to 1. `said` is called with what became of it, and with what to tell
+        the user.
         """
         if not self.isEnabled():
-            return self.tr("Images are being added; try again after that")
-        try:
-            collector = Collector(self._project)
-            image = collector.add_frame(frame, _LIVE_STEM, source, seconds, doubt)
-            collector.finish()
-        except SsdLiveError as error:
-            return str(error)
-        if image is None:
-            return self.tr("An image that looks the same is in the project already")
-        # What is being labelled stays as it is.
+            said("failed", self.tr("Images are being added; try again after that"))
+            return
+        project = self._project
+
+        def add() -> ProjectImage | str | None:
+            try:
+                collector = Collector(project)
+                image = collector.add_frame(frame, _LIVE_STEM, source, seconds, doubt)
+                collector.finish()
+            except SsdLiveError as error:
+                return str(error)
+            return image
+
+        def added(image: ProjectImage | str | None) -> None:
+            if self._is_closing:
+                return
+            if image is None:
+                said("near", self.tr("An image that looks the same is in the project already"))
+            elif isinstance(image, str):
+                said("failed", image)
+            else:
+                self._show_new(image)
+                said("added", self.tr("Added {name} to the project").format(name=image.file_name))
+
+        self._jobs.do(add, added)
+
+    def _show_new(self, image: ProjectImage) -> None:
+        """List a new image; what is being labelled stays as it is."""
         if self._filter.currentData() in ("", "todo"):
             self._list_image(image)
         self._show_counts()
         if self._image is None:
             self._list.setCurrentRow(0)
-        return self.tr("Added {name} to the project").format(name=image.file_name)
 
     def _ask_for_images(self) -> None:
         suffixes = " ".join(f"*{its}" for its in sorted(IMAGE_SUFFIXES | VIDEO_SUFFIXES))
@@ -597,12 +651,43 @@ class TeachWindow(QWidget):
         self._jobs.do(self._forget_detector, lambda _: None)
         self.used.emit(name)
 
+    def _show_mistakes(self, folder: Path) -> None:
+        """Show the images of the mistakes of a version."""
+        if self._mistakes is not None:
+            self._mistakes.close_window()
+        title = self.tr("Mistakes of version {number}").format(number=folder.parent.name)
+        self._mistakes = MistakesWindow(folder, title, self)
+        self._mistakes.chosen.connect(self._show_named)
+        self._mistakes.show()
+
+    def _show_named(self, stem: str) -> None:
+        """Show the image whose file has a name that begins so."""
+        for image in self._project.images:
+            if Path(image.file_name).stem == stem:
+                self._show_image(image.number)
+
+    def _show_image(self, number: int) -> None:
+        """Choose an image; if the list leaves it out, list all."""
+        if self._row_of(number) is None:
+            self._filter.setCurrentIndex(0)
+        row = self._row_of(number)
+        if row is not None:
+            self._list.setCurrentRow(row)
+            self.activateWindow()
+
+    def _row_of(self, number: int) -> int | None:
+        rows = range(self._list.count())
+        return next((row for row in rows if _number_of(self._list.item(row)) == number), None)
+
     def close_project(self) -> None:
         """Pause a training, end the threads, and close the project."""
         if self._is_closing:
             return
         self._is_closing = True
         self._training.close_panel()
+        self._versions.close_panel()
+        if self._mistakes is not None:
+            self._mistakes.close_window()
         self._follow_jobs.close(_CLOSE_SECONDS)
         # What is being added is completed first, up to the image that is being read.
         self._jobs.do(self._forget_detector, lambda _: None)

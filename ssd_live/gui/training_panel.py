@@ -1,52 +1,66 @@
-"""The part of a project's window that trains, and puts what was learned into use."""
+"""The part of a project's window that trains, and shows how it goes."""
 
+import contextlib
 import importlib
+import json
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QLocale, Signal
 from PySide6.QtWidgets import QLabel, QMessageBox, QPushButton, QVBoxLayout, QWidget
 
 from ssd_live.errors import SsdLiveError
+from ssd_live.gui.busy_bar import BusyBar
 from ssd_live.gui.child import Child
+from ssd_live.gui.jobs import Jobs
+from ssd_live.gui.training_chart import TrainingChart
 from ssd_live.project.snapshot import snapshot_of, write_snapshot
 from ssd_live.project.store import Project
-from ssd_live.project.training_packages import can_train, install_command
-from ssd_live.project.versions import active_version, versions_of
+from ssd_live.project.training_log import training_log
+from ssd_live.project.training_packages import can_train, download_size, install_command
+
+_PAUSED_CODE = 130
+# Waiting threads of the training must not take the processor from the window.
+_VARIABLES = {
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "GOMP_SPINCOUNT": "0",
+    "KMP_BLOCKTIME": "0",
+    "SSD_LIVE_PROGRESS": "json",
+}
 
 
 class TrainingPanel(QWidget):
-    """Buttons that train a detector on `project`, and put its versions into use.
+    """Buttons that train a detector on `project`, and what is known of the training.
 
     The work is done by commands in a child process. `said` is emitted with a line for the user,
-    and `used` with the name of the model when a version was put into use, or with "" when none is
-    in use any more.
+    and `trained` when there is a new version.
     """
 
     said = Signal(str)
-    used = Signal(str)
+    trained = Signal()
 
     def __init__(self, project: Project, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._project = project
         self._child = Child(self)
-        self._child.told.connect(self.said)
+        self._child.told.connect(self._told)
         self._child.ended.connect(self._child_ended)
-        # What the child does: "train", "install", "use" or "undo".
+        self._jobs = Jobs("size of PyTorch", self)
+        self._is_closing = False
+        # What the child does: "train", "finish" or "install".
         self._then = ""
         self._train = QPushButton(self.tr("Train"))
         self._train.clicked.connect(self._toggle_training)
         self._finish = QPushButton(self.tr("Keep what is learned"))
         self._finish.clicked.connect(lambda: self._start_training("--finish"))
-        self._versions = QLabel()
-        self._versions.setWordWrap(True)
-        self._use = QPushButton(self.tr("Use it"))
-        self._use.clicked.connect(lambda: self._put_into_use("use"))
-        self._undo_use = QPushButton(self.tr("Back to the one before"))
-        self._undo_use.clicked.connect(lambda: self._put_into_use("undo", "--undo"))
+        self._bar, self._left = BusyBar(), QLabel()
+        self._bar.setTextVisible(False)
+        self._left.setWordWrap(True)
+        self._chart = TrainingChart()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        for widget in (self._train, self._finish, self._versions, self._use, self._undo_use):
+        for widget in (self._train, self._finish, self._bar, self._left, self._chart):
             layout.addWidget(widget)
-        self._show_versions()
+        self._show_state()
+        self._chart.show_rows(training_log(project.folder))
 
     @property
     def is_running(self) -> bool:
@@ -55,20 +69,12 @@ class TrainingPanel(QWidget):
 
     def close_panel(self) -> None:
         """End a training; it goes on from its last checkpoint later."""
+        self._is_closing = True
         self._child.kill()
+        self._jobs.close()
 
-    def _show_versions(self) -> None:
-        found, active = versions_of(self._project.folder), active_version(self._project.folder)
-        if found:
-            last = found[-1]
-            text = self.tr("Version {number}: {sentence}")
-            self._versions.setText(text.format(number=last.number, sentence=last.sentence))
+    def _show_state(self) -> None:
         runs = self._child.is_running
-        self._versions.setVisible(bool(found))
-        self._use.setVisible(bool(found) and found[-1].number != active)
-        self._undo_use.setVisible(active is not None)
-        for button in (self._use, self._undo_use):
-            button.setEnabled(not runs)
         is_training = runs and self._then == "train"
         self._train.setText(self.tr("Pause") if is_training else self.tr("Train"))
         self._train.setEnabled(is_training or not runs)
@@ -76,6 +82,8 @@ class TrainingPanel(QWidget):
         if is_paused:
             self._train.setText(self.tr("Go on with the training"))
         self._finish.setVisible(is_paused)
+        for widget in (self._bar, self._left):
+            widget.setVisible(runs)
 
     def _toggle_training(self) -> None:
         if self._child.is_running:
@@ -95,49 +103,80 @@ class TrainingPanel(QWidget):
         except SsdLiveError as error:
             self.said.emit(str(error))
             return
-        self._then = "train"
-        # Waiting threads of the training must not take the processor from the window.
-        calm = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "KMP_BLOCKTIME": "0"}
+        self._then = "finish" if more else "train"
         words = ["project", "train", str(folder), "--snapshot", str(path), *more]
-        self._child.start(words, calm)
-        self._show_versions()
+        self._child.start(words, _VARIABLES)
+        self._wait_for(self.tr("Preparing …"))
+        self._show_state()
+
+    def _wait_for(self, text: str) -> None:
+        """Show what is done, for how long nobody knows."""
+        self._bar.setRange(0, 0)
+        self._left.setText(text)
+
+    def _told(self, line: str) -> None:
+        """Show the progress that the training tells, and what it says besides."""
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            done = json.loads(line)["training"]
+            step, steps, left = done["step"], done["steps"], done["seconds_left"]
+            self._bar.setRange(0, steps)
+            self._bar.setValue(step)
+            text = self.tr("Step {step} of {steps} · {minutes}:{seconds} left")
+            minutes, seconds = divmod(left, 60)
+            self._left.setText(
+                text.format(step=step, steps=steps, minutes=minutes, seconds=f"{seconds:02}")
+            )
+            if step == steps:
+                self._wait_for(self.tr("Judging what was learned …"))
+            self._chart.show_rows(training_log(self._project.folder), steps)
+            return
+        if self._then == "install" or line.startswith(("note:", "error:")):
+            self.said.emit(line)
 
     def _offer_packages(self) -> None:
-        """Ask whether to install what a training needs, and do so."""
+        """Ask how large PyTorch is, and then whether it is to be installed."""
         command = install_command()
         if command is None:
             self.said.emit(self.tr("Training needs PyTorch, which cannot be installed from here"))
             return
+        self._train.setEnabled(False)
+        self.said.emit(self.tr("Asking pip how large PyTorch is …"))
+        self._jobs.do(lambda: download_size(command), lambda size: self._ask(command, size))
+
+    def _ask(self, command: list[str], size: int | None) -> None:
+        """Ask whether to install what a training needs, and do so."""
+        if self._is_closing:
+            return
+        self.said.emit("")
+        if size is None:
+            how_large = self.tr("some hundred MB, or several GB with the libraries for NVIDIA GPUs")
+        else:
+            how_large = QLocale().formattedDataSize(
+                size, 1, QLocale.DataSizeFormat.DataSizeTraditionalFormat
+            )
         question = self.tr(
             "Training needs PyTorch, which is not installed. pip downloads it from your package "
-            "index: some hundred MB, or several GB with the libraries for NVIDIA GPUs. "
-            "Install it now?"
-        )
+            "index: {size}. Install it now?"
+        ).format(size=how_large)
         answer = QMessageBox.question(self, self.tr("Install PyTorch"), question)
         if answer == QMessageBox.StandardButton.Yes:
             self._then = "install"
             self.said.emit(self.tr("Installing PyTorch …"))
             self._child.start((), program=command)
-            self._show_versions()
-
-    def _put_into_use(self, what: str, *more: str) -> None:
-        self._then = what
-        self._child.start(["project", "use", str(self._project.folder), *more])
-        self._show_versions()
+            self._wait_for(self.tr("Installing PyTorch …"))
+        self._show_state()
 
     def _child_ended(self, code: int, last: str) -> None:
         then, self._then = self._then, ""
         if code == 0 and then == "install":
             importlib.invalidate_caches()
             self._start_training()
-        elif code == 0 and then == "train":
-            self.said.emit(self.tr("A new version is there"))
         elif code == 0:
-            active = active_version(self._project.folder)
-            self.said.emit(
-                self.tr("Version {number} is in use").format(number=active) if active else ""
-            )
-            self.used.emit(self._project.name if active else "")
+            self.said.emit(self.tr("A new version is there"))
+            self._chart.show_rows(())
+            self.trained.emit()
+        elif code == _PAUSED_CODE:
+            self.said.emit(self.tr("The training is paused"))
         elif last:
             self.said.emit(last)
-        self._show_versions()
+        self._show_state()

@@ -225,6 +225,7 @@ class MainWindow(QMainWindow):
             self._model,
             settings,
             self._capture_actions.output_folder,
+            actions,
         )
         self.statusBar().addPermanentWidget(self._readout.rates)
         for button in self.statusBar().findChildren(QAbstractButton):
@@ -304,6 +305,8 @@ class MainWindow(QMainWindow):
         connect("new_project", self.teach.ask_new)
         connect("open_project", self.teach.ask_open)
         connect("add_to_project", self.teach.add_frame)
+        connect("collect", lambda: self.teach.collect(only_unsure=False))
+        connect("collect_unsure", lambda: self.teach.collect(only_unsure=True))
         connect("bench", self._measure)
         connect("measure_backends", self._session.measure_backends)
         connect("shortcuts", lambda: ShortcutsDialog(action, self).exec())

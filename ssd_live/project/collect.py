@@ -15,6 +15,7 @@ from ssd_live.datasets.types import DataSet, LabelledImage
 from ssd_live.errors import MediaError
 from ssd_live.imaging.frame import Frame
 from ssd_live.imaging.image_files import read_image, write_image
+from ssd_live.project.doubt import UNSURE
 from ssd_live.project.labels import LabelledBox, ProjectImage
 from ssd_live.project.looks import Looks, look_of
 from ssd_live.project.store import Project
@@ -293,6 +294,50 @@ def add_frames(
             taken += 1
         if taken >= count:
             return
+
+
+def most_unsure(
+    frames: Iterable[tuple[Frame, float]], every: float
+) -> Iterator[tuple[Frame, float]]:
+    """Yield the frame of each `every` seconds of which a network is the most unsure.
+
+    `frames` are frames of a video, each with how unsure it is, 0 to 1. Where it is never as unsure
+    as `UNSURE`, no frame is yielded.
+    """
+    best: tuple[Frame, float] | None = None
+    end = -float("inf")
+    for frame, doubt in frames:
+        if frame.time >= end:
+            if best is not None:
+                yield best
+            best, end = None, frame.time + every
+        if doubt >= UNSURE and (best is None or doubt > best[1]):
+            best = frame, doubt
+    if best is not None:
+        yield best
+
+
+def add_unsure(
+    collector: Collector,
+    path: Path,
+    frames: Iterable[tuple[Frame, float]],
+    every: float,
+    count: int,
+) -> None:
+    """Take in the frames of a video of which a network is the most unsure, `count` at most.
+
+    `frames` are all frames of the video `path`, and the other arguments those of `most_unsure`.
+    """
+    before = collector.collected.images + collector.collected.near
+    taken = 0
+    for frame, doubt in most_unsure(frames, every):
+        name = f"{path.stem} {frame.time:09.2f}"
+        source = printable(resolve(path))
+        taken += collector.add_frame(frame, name, source, frame.time, round(doubt, 3)) is not None
+        if taken >= count:
+            return
+    if collector.collected.images + collector.collected.near == before:
+        collector.collected.findings.append(f"{path}: the model is sure of each of its frames")
 
 
 def _is_plain(path: Path, frame: Frame) -> bool:

@@ -57,6 +57,11 @@ class Editor:
         """Do the last undone change again; return the number of its first image, or None."""
         return self._step(self._undone, self._done, 1)
 
+    def forget(self) -> None:
+        """Forget all changes, which cannot be undone any more, for example after a merge."""
+        self._done.clear()
+        self._undone.clear()
+
     def _step(self, source: list[_Change], target: list[_Change], side: int) -> int | None:
         known = {image.number: image for image in self.project.images}
         while source:

@@ -1,6 +1,7 @@
 """Judge detectors on the images of a project that none of them has learned from."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +24,7 @@ _ALIKE_SECONDS = 5.0
 _SAME_PLACE = 0.5
 # With fewer objects than this, a share of them says little.
 _FEW_OBJECTS = 20
-_ADVISED_IMAGES = 15
+ADVISED_IMAGES = 15
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Judgement:
     """How good a detector is. `precision` and `interval` are 0 to 1; see `judge`.
 
     `objects` is the number of objects in `images` images, and `found` how many of them are found.
-    `mistakes` are the misses and the wrong detections. `sentence` says it in words.
+    `mistakes` are the misses and the wrong detections. `classes` are the names of the classes.
     """
 
     precision: float
@@ -56,21 +57,53 @@ class Judgement:
     objects: int
     found: int
     mistakes: tuple[Mistake, ...]
-    sentence: str
+    classes: tuple[str, ...]
 
     @property
     def facts(self) -> dict[str, Any]:
-        """The judgement as a dictionary for JSON."""
-        wrong = sum(mistake.score is not None for mistake in self.mistakes)
-        return {
+        """The judgement as a dictionary for JSON.
+
+        `confused` is the most frequent kind of wrong detection, or None: `called` is its class, and
+        `really` that of the object that is there, or None. `label_more` says what further images
+        should show, or is None: an object `of` a class, or none (`without`), or anything.
+        """
+        wrong = [mistake for mistake in self.mistakes if mistake.score is not None]
+        confused = self._confused(wrong)
+        facts: dict[str, Any] = {
             "ap50": round(self.precision, 4),
             "interval": [round(value, 4) for value in self.interval],
             "images": self.images,
             "objects": self.objects,
             "found": self.found,
-            "wrong": wrong,
-            "sentence": self.sentence,
+            "wrong": len(wrong),
+            "confused": confused,
+            "label_more": self._label_more(confused, len(wrong)),
         }
+        return {**facts, "sentence": sentence_of(facts)}
+
+    def _name(self, class_id: int | None) -> str | None:
+        return None if class_id is None else self.classes[class_id]
+
+    def _confused(self, wrong: Sequence[Mistake]) -> dict[str, Any] | None:
+        kinds = Counter((mistake.class_id, mistake.real_class) for mistake in wrong)
+        if not kinds:
+            return None
+        ((called, really), times), *_ = kinds.most_common(1)
+        return {"called": self._name(called), "really": self._name(really), "times": times}
+
+    def _label_more(self, confused: Mapping[str, Any] | None, wrong: int) -> dict[str, Any] | None:
+        missed = Counter(its.class_id for its in self.mistakes if its.score is None)
+        if self.objects < _FEW_OBJECTS:
+            return {}
+        if (
+            confused is not None
+            and confused["really"] != confused["called"]
+            and wrong > missed.total()
+        ):
+            if confused["really"] is None:
+                return {"without": confused["called"]}
+            return {"of": confused["really"]}
+        return {"of": self._name(missed.most_common(1)[0][0])} if missed else None
 
 
 def judge(
@@ -97,13 +130,7 @@ def judge(
     blocks = _blocks(read)
     interval = precision_interval(evaluation.truths, evaluation.founds, len(classes), blocks)
     return Judgement(
-        evaluation.mean,
-        interval,
-        len(read),
-        objects,
-        found,
-        tuple(mistakes),
-        _sentence(classes, len(read), objects, found, mistakes),
+        evaluation.mean, interval, len(read), objects, found, tuple(mistakes), tuple(classes)
     )
 
 
@@ -146,38 +173,29 @@ def _mistakes(
     return missed, wrong
 
 
-def _sentence(
-    classes: Sequence[str], images: int, objects: int, found: int, mistakes: Sequence[Mistake]
-) -> str:
-    """Return what a person should know of a detector, and do next."""
-    if not objects:
-        return f"the {counted(images, 'image')} for judging show no object; label more images"
-    parts = [f"finds {found} of {counted(objects, 'object')} in {counted(images, 'image')}"]
-    wrong = [mistake for mistake in mistakes if mistake.score is not None]
-    confused: dict[tuple[int, int | None], int] = {}
-    for mistake in wrong:
-        key = mistake.class_id, mistake.real_class
-        confused[key] = confused.get(key, 0) + 1
-    if wrong:
-        (class_id, real), count = max(confused.items(), key=lambda item: item[1])
-        times = "once" if count == 1 else f"{count} times"
-        if real == class_id:
-            parts.append(f"shows the same {classes[class_id]} twice {times}")
-        else:
-            what = f"a {classes[real]}" if real is not None else "something else"
-            parts.append(f"calls {what} a {classes[class_id]} {times}")
-    else:
+def sentence_of(facts: Mapping[str, Any]) -> str:
+    """Return what a person should know of a detector, and do next; see `Judgement.facts`."""
+    images, objects = counted(facts["images"], "image"), counted(facts["objects"], "object")
+    if not facts["objects"]:
+        return f"the {images} for judging show no object; label more images"
+    parts = [f"finds {facts['found']} of {objects} in {images}"]
+    confused, label_more = facts["confused"], facts["label_more"]
+    if confused is None:
         parts.append("finds nothing that is not there")
-    missed: dict[int, int] = {}
-    for mistake in mistakes:
-        if mistake.score is None:
-            missed[mistake.class_id] = missed.get(mistake.class_id, 0) + 1
-    if objects < _FEW_OBJECTS:
-        parts.append(f"label {_ADVISED_IMAGES} more images, because these are few")
-    elif wrong and real != class_id and len(wrong) > sum(missed.values()):
-        what = f"a {classes[real]}" if real is not None else f"no {classes[class_id]}"
-        parts.append(f"label {_ADVISED_IMAGES} more images with {what}")
-    elif missed:
-        worst = max(missed, key=lambda its: missed[its])
-        parts.append(f"label {_ADVISED_IMAGES} more images with a {classes[worst]}")
+    else:
+        called, really = confused["called"], confused["really"]
+        times = "once" if confused["times"] == 1 else f"{confused['times']} times"
+        if really == called:
+            parts.append(f"shows the same {called} twice {times}")
+        else:
+            what = "something else" if really is None else f"a {really}"
+            parts.append(f"calls {what} a {called} {times}")
+    if label_more is not None:
+        if "of" in label_more:
+            kind = f" with a {label_more['of']}"
+        elif "without" in label_more:
+            kind = f" with no {label_more['without']}"
+        else:
+            kind = ", because these are few"
+        parts.append(f"label {ADVISED_IMAGES} more images{kind}")
     return "; ".join(parts)

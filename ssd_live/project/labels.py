@@ -1,6 +1,6 @@
 """Define the labels of a project: its images, and the boxes in them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -68,13 +68,6 @@ class ProjectImage:
                 replace(each, class_id=new) if each.class_id == old else each for each in self.boxes
             ),
         )
-
-
-def doubt_of(scores: Iterable[float]) -> float:
-    """Return how unsure a network is of objects with these scores: 1 at a score of 0.5, and 0 if
-    there is no object.
-    """
-    return max((1 - 2 * abs(score - 0.5) for score in scores), default=0.0)
 
 
 def image_record(image: ProjectImage) -> dict[str, Any]:

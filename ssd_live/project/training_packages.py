@@ -1,7 +1,13 @@
 """Say which packages a training needs, and how they are installed."""
 
 import importlib.util
+import json
+import subprocess
 import sys
+import urllib.parse
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
 
 # The same as the optional part `train` in pyproject.toml.
 PACKAGES = (
@@ -11,6 +17,8 @@ PACKAGES = (
     "faster-coco-eval>=1.7",
     "tensorboard>=2.20",
 )
+# So long pip may look for the packages, and a server may take to tell the size of one.
+_REPORT_SECONDS, _SIZE_SECONDS = 90.0, 10.0
 # Without these modules there is no training.
 _MODULES = ("torch", "onnxscript", "safetensors")
 
@@ -37,3 +45,36 @@ def install_command() -> list[str] | None:
         "off",
         *PACKAGES,
     ]
+
+
+def download_size(command: Sequence[str]) -> int | None:
+    """Return how many bytes a command of `install_command` would download, or None if pip or a
+    server does not tell.
+
+    Packages that are installed already do not count. Nothing is installed.
+    """
+    report = [*command, "--dry-run", "--quiet", "--report", "-"]
+    try:
+        done = subprocess.run(
+            report,
+            capture_output=True,
+            timeout=_REPORT_SECONDS,
+            check=True,
+            stdin=subprocess.DEVNULL,
+        )
+        wanted = json.loads(done.stdout)["install"]
+        return sum(_size_of(entry["download_info"]["url"]) for entry in wanted)
+    except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _size_of(url: str) -> int:
+    """Return the size in bytes of the file at an address. Raises `OSError` or `TypeError`."""
+    parts = urllib.parse.urlsplit(url)
+    if parts.scheme == "file":
+        return Path(urllib.request.url2pathname(parts.path)).stat().st_size
+    if parts.scheme != "https":
+        raise TypeError(f"{parts.scheme} is not asked for a size")
+    asked = urllib.request.Request(url, method="HEAD")
+    with urllib.request.urlopen(asked, timeout=_SIZE_SECONDS) as answer:
+        return int(answer.headers["Content-Length"])

@@ -14,7 +14,7 @@ from ssd_live.system.atomic_files import atomic_write, os_error_text
 # The file that makes a folder a version; it is written last.
 _FACTS = "version.json"
 _ACTIVE = "active.json"
-MODEL_FILE, INT8_FILE, WEIGHTS_FILE = "model.onnx", "int8.onnx", "weights.safetensors"
+MODEL_FILE, WEIGHTS_FILE, MISTAKES = "model.onnx", "weights.safetensors", "mistakes"
 
 
 @dataclass(frozen=True)

@@ -113,6 +113,25 @@ def test_boxes_are_carried_through_a_video(ssd: Run, tmp_path: Path) -> None:
     assert "no image without labels follows it in the same video" in refused.err
 
 
+def test_the_most_unsure_frames_of_a_video_are_added(ssd: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "traffic"
+    assert ssd("project", "new", folder, "--classes", "Car").code == 0
+    clip = write_clip(tmp_path / "street.mp4", 60)
+    add = ("project", "add", folder, clip, "--unsure")
+    added = ssd(*add, "--every", "1", "--count", "2")
+    assert added.code == 0, added.err
+    assert "added 2 images" in added.out
+    with Project(folder) as project:
+        images = project.images
+    # At most one of each second, and the network was unsure of a car in each.
+    assert all(0.6 <= (image.doubt or 0) <= 1 for image in images)
+    assert abs((images[1].seconds or 0) - (images[0].seconds or 0)) >= 0.04
+    sure = tmp_path / "sure"
+    assert ssd("project", "new", sure, "--classes", "Cat").code == 0
+    none = ssd("project", "add", sure, clip, "--unsure", "--model", "ssd300-mobilenetv2-oid")
+    assert (none.code, "the model is sure of each of its frames" in none.err) == (1, True)
+
+
 def test_a_detector_is_trained_judged_used_and_undone(
     ssd: Run, walkers: Path, tmp_path: Path
 ) -> None:
@@ -202,6 +221,9 @@ def test_a_killed_training_harms_nothing_and_goes_on(walkers: Path) -> None:
         (("add", "{p}", "{t}/empty"), 1, "is not a known data set"),
         (("add", "{p}", "{t}/notes.txt"), 2, "is no image, no video and no data set"),
         (("add", "{p}", "{t}/broken.jpg"), 1, "no image was added"),
+        (("add", "{p}", "{t}/empty", "--unsure"), 2, "is no video, and --unsure is for videos"),
+        (("add", "{p}", str(SAMPLE), "--unsure", "--start", "1"), 2, "leave out --start"),
+        (("add", "{p}", str(SAMPLE), "--model", "x"), 2, "--model is for --unsure"),
         (("label", "{p}"), 2, "say what to do"),
         (("label", "{p}", "--model", "x"), 2, "--model is for --suggest"),
         (("label", "{p}", "--rename", "A"), 2, "must be OLD=NEW"),

@@ -24,14 +24,21 @@ from PySide6.QtWidgets import (
 
 from ssd_live.gui import child as child_module
 from ssd_live.gui import training_panel
+from ssd_live.gui.class_panel import ClassPanel
 from ssd_live.gui.label_view import LabelView
+from ssd_live.gui.mistakes_window import MistakesWindow
 from ssd_live.gui.teach_window import TeachWindow
+from ssd_live.gui.training_chart import TrainingChart
+from ssd_live.gui.verdict import verdict_of
+from ssd_live.gui.versions_panel import VersionsPanel
 from ssd_live.imaging.frame import Frame
 from ssd_live.imaging.image_files import write_image
 from ssd_live.project.collect import Collector, add_video
 from ssd_live.project.labels import LabelledBox
 from ssd_live.project.store import Project, create_project
+from ssd_live.project.versions import Version, complete_version
 from ssd_live.remote.network import ModelRequest
+from ssd_live.system.paths import assets_folder
 from tests.clips import SAMPLE, pictures, write_clip
 from tests.gui.desk import SMALL_PATTERN, Desk
 from tests.gui.waiting import settle, wait_until
@@ -80,6 +87,12 @@ def _view(window: TeachWindow) -> LabelView:
 
 def _list(window: TeachWindow, name: str = "Images") -> QListWidget:
     (found,) = [its for its in window.findChildren(QListWidget) if its.accessibleName() == name]
+    return found
+
+
+def _filter(window: TeachWindow) -> QComboBox:
+    name = "Which images are listed"
+    (found,) = [its for its in window.findChildren(QComboBox) if its.accessibleName() == name]
     return found
 
 
@@ -442,7 +455,7 @@ def test_images_are_listed_by_what_is_to_do(opened: TeachWindow) -> None:
     first, second, *_ = project.images
     project.put([replace(first, is_labelled=True)])
     project.put([replace(second, boxes=(LabelledBox(1, (0.0, 0.0, 9.0, 9.0), score=0.5),))])
-    (choice,) = opened.findChildren(QComboBox)
+    choice = _filter(opened)
     for row, count in ((1, 3), (2, 1), (3, 4), (4, 1), (5, 0), (0, 4)):
         choice.setCurrentIndex(row)
         settle()
@@ -451,20 +464,36 @@ def test_images_are_listed_by_what_is_to_do(opened: TeachWindow) -> None:
     assert _list(opened).item(0).text() == Path(second.file_name).stem
 
 
+def _add_frame(window: TeachWindow, frame: Frame, *place: Any) -> tuple[str, str]:
+    """Add a frame of the live window, and return what became of it."""
+    said: list[tuple[str, str]] = []
+    source, seconds, doubt = (*place, None, None)[:3]
+    window.add_frame(frame, source, seconds, doubt, lambda kind, text: said.append((kind, text)))
+    _await(lambda: said)
+    return said[0]
+
+
 def test_a_frame_of_the_live_window_disturbs_nobody(opened: TeachWindow) -> None:
     _drag(opened, (100, 50), (200, 150))
     view = _view(opened)
     assert view.selected == 0
     frame = Frame((pictures(SAMPLE)[0],))
-    assert "to the project" in opened.add_frame(frame, "camera", 5.0, 0.75)
+    assert _add_frame(opened, frame, "camera", 5.0, 0.75) == (
+        "added",
+        "Added live.jpg to the project",
+    )
     assert (view.selected, _list(opened).currentRow(), _list(opened).count()) == (0, 0, 5)
     added = opened.project.images[-1]
     assert (added.source, added.seconds, added.doubt) == ("camera", 5.0, 0.75)
-    (choice,) = opened.findChildren(QComboBox)
+    choice = _filter(opened)
     choice.setCurrentIndex(3)
     # The one of which the network was unsure comes first.
     assert _list(opened).item(0).text() == "live"
-    assert "looks the same" in opened.add_frame(frame, "camera")
+    kind, text = _add_frame(opened, frame, "camera")
+    assert (kind, "looks the same" in text) == ("near", True)
+    opened.setEnabled(False)
+    assert _add_frame(opened, frame, "camera")[0] == "failed"
+    opened.setEnabled(True)
 
 
 def test_classes_are_added_and_refused(
@@ -484,6 +513,72 @@ def test_classes_are_added_and_refused(
     )
     _drag(opened, (100, 50), (200, 150))
     assert _boxes(opened)[0][0] == 3
+
+
+def test_classes_are_renamed_and_merged(
+    opened: TeachWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _drag(opened, (100, 50), (200, 150))
+    (panel,) = opened.findChildren(ClassPanel)
+    rename, merge = _button(opened, "Change").menu().actions()
+    names = iter((("Motor car", True), ("bicycle", True), ("", False)))
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_, **__: next(names))
+    for _ in range(3):
+        rename.trigger()
+    assert list(opened.project.classes.values()) == ["Motor car", "Bicycle"]
+    assert _says(opened, "there are two classes")
+    choice = _filter(opened)
+    texts = [choice.itemText(row) for row in range(4, choice.count())]
+    assert texts == ["With Motor car", "With Bicycle"]
+    choice.setCurrentIndex(4)
+    assert _list(opened).count() == 1
+    asked: list[Any] = []
+
+    def answer(*words: Any, **_: Any) -> tuple[str, bool]:
+        asked.append(words[3])
+        return "Bicycle", len(asked) > 1
+
+    monkeypatch.setattr(QInputDialog, "getItem", answer)
+    merge.trigger()
+    assert list(opened.project.classes.values()) == ["Motor car", "Bicycle"]
+    merge.trigger()
+    assert asked == [["Bicycle"]] * 2
+    assert list(opened.project.classes.values()) == ["Bicycle"]
+    assert opened.project.images[0].boxes[0].class_id == 2
+    # The list shows all images again, because there is no such class any more.
+    assert (choice.currentIndex(), _list(opened).count()) == (0, 4)
+    # The boxes of before cannot come back.
+    _await_image(opened)
+    _key(opened, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert opened.project.images[0].boxes[0].class_id == 2
+    merge.trigger()
+    assert _says(opened, "no other class")
+    assert panel.number_at(0) == 2
+
+
+def test_an_image_is_deleted_after_a_question(
+    opened: TeachWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [image.file_name for image in opened.project.images]
+    shift = Qt.KeyboardModifier.ShiftModifier
+    answers = [QMessageBox.StandardButton.Yes] * 4 + [QMessageBox.StandardButton.No]
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: answers.pop())
+    _key(opened, Qt.Key.Key_D)
+    _await_image(opened)
+    _key(opened, Qt.Key.Key_Delete, shift)
+    assert len(opened.project.images) == 4
+    for left in (3, 2, 1, 0):
+        _key(opened, Qt.Key.Key_Delete, shift)
+        assert (len(opened.project.images), _list(opened).count()) == (left, left)
+        if left == 3:
+            # The next image is shown.
+            _await_image(opened)
+            assert opened.project.images[1].file_name == names[2]
+            assert _list(opened).currentRow() == 1
+    assert not any((opened.project.folder / "images").iterdir())
+    assert _says(opened, "0 of 0 images labelled")
+    _key(opened, Qt.Key.Key_Delete, shift)
+    assert answers == []
 
 
 def test_images_and_videos_are_added(
@@ -535,7 +630,7 @@ def test_a_detector_is_trained_used_and_undone(
     project = opened.project
     frames = pictures(SAMPLE)
     for number in range(0, 240, 20):
-        opened.add_frame(Frame((frames[number],)), "more")
+        _add_frame(opened, Frame((frames[number],)), "more")
     project.put(
         [
             replace(image, boxes=(LabelledBox(1, (50.0, 50.0, 250.0, 200.0)),), is_labelled=True)
@@ -548,16 +643,19 @@ def test_a_detector_is_trained_used_and_undone(
     names: list[str] = []
     opened.used.connect(names.append)
     _button(opened, "Train").click()
-    _await(lambda: _says(opened, "step 20/600"), 100)
+    _await(lambda: _says(opened, "Step 20 of 600 · "), 100)
+    (chart,) = opened.findChildren(TrainingChart)
+    assert chart.isVisible()
     # Labelling goes on meanwhile.
     _drag(opened, (300, 50), (400, 150))
     assert len(_boxes(opened)) == 2
     _button(opened, "Pause").click()
-    _await(lambda: _says(opened, "paused after step"), 60)
+    _await(lambda: _says(opened, "The training is paused"), 60)
     _await(_button(opened, "Keep what is learned").isVisible)
     _button(opened, "Keep what is learned").click()
     _await(lambda: _says(opened, "A new version is there"), 100)
-    assert _says(opened, "Version 1: ")
+    assert _says(opened, "objects in ")
+    assert not chart.isVisible()
     facts = json.loads((project.folder / "versions" / "1" / "version.json").read_text())
     assert facts["steps"] < 600
     _button(opened, "Use it").click()
@@ -565,6 +663,194 @@ def test_a_detector_is_trained_used_and_undone(
     assert _says(opened, "Version 1 is in use")
     _button(opened, "Back to the one before").click()
     _await(lambda: names == ["street", ""], 60)
+    assert _says(opened, "No version is in use any more")
+
+
+def _version(project: Project, number: int, **facts: Any) -> Path:
+    """Write a version that has the bundled network for persons, and return its folder."""
+    folder = project.folder / "versions" / str(number)
+    folder.mkdir(parents=True)
+    bundled = assets_folder() / "models" / "ssdlite300-mobilenetv2-person.onnx"
+    (folder / "model.onnx").write_bytes(bundled.read_bytes())
+    (folder / "weights.safetensors").write_bytes(b"weights")
+    complete_version(folder, facts)
+    return folder
+
+
+JUDGED = {
+    "ap50": 0.912,
+    "interval": [0.8, 0.95],
+    "images": 6,
+    "objects": 30,
+    "found": 27,
+    "wrong": 4,
+    "confused": {"called": "Car", "really": None, "times": 4},
+    "label_more": {"without": "Car"},
+    "sentence": "in English",
+}
+
+
+def test_versions_are_chosen_put_into_use_and_written_to_a_file(
+    application: QApplication,
+    folder: Path,
+    tmp_path: Path,
+    engines_of_their_own: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with Project(folder) as project:
+        _version(project, 1, images=9)
+        before = {**JUDGED, "ap50": 0.5}
+        _version(project, 2, judged={"new": JUDGED, "before (street)": before})
+    said: list[str] = []
+    used: list[str] = []
+    panel = VersionsPanel(folder, "street")
+    panel.said.connect(said.append)
+    panel.used.connect(used.append)
+    (choice,), (verdict,) = panel.findChildren(QComboBox), panel.findChildren(QLabel)
+    buttons = {its.text(): its for its in panel.findChildren(QPushButton)}
+    assert choice.currentText() == "Version 2"
+    assert verdict.text() == (
+        "Finds 27 of 30 objects in 6 images. Takes something else for “Car”: 4 times. "
+        "Label 15 more images without “Car”. "
+        "Precision (AP50): 91, very likely between 80 and 95. The one before: 50."
+    )
+    choice.setCurrentIndex(0)
+    assert verdict.text() == "learned from 9 images"
+    # An earlier version can be chosen too.
+    buttons["Use it"].click()
+    assert not buttons["Use it"].isEnabled()
+    _await(lambda: used == ["street"])
+    assert said[-1] == "Version 1 is in use"
+    assert [choice.itemText(row) for row in (0, 1)] == ["Version 1 (in use)", "Version 2"]
+    assert choice.currentIndex() == 0
+    # It is written to a file, and not over one that is there.
+    target = tmp_path / "mine"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(target), ""))
+    export, int8 = buttons["More"].menu().actions()
+    export.trigger()
+    _await(lambda: said[-1].startswith("The file is written"))
+    assert target.with_suffix(".onnx").is_file()
+    export.trigger()
+    _await(lambda: "exists already" in said[-1])
+    # Without labels to check it on, there is no fast form, and the version is in use all the same.
+    int8.trigger()
+    _await(lambda: len(used) == 2)
+    assert said[-1].startswith("error:")
+    assert used == ["street", "street"]
+    buttons["Back to the one before"].click()
+    _await(lambda: len(used) == 3)
+    (folder / "active.json").write_text("damaged")
+    panel.refresh()
+    assert "is damaged" in said[-1]
+    panel.close_panel()
+    panel.deleteLater()
+
+
+@pytest.mark.parametrize(
+    ("facts", "text"),
+    [
+        ({"objects": 0}, "The 6 images for judging show no object; label more"),
+        ({"confused": None, "label_more": None}, "Finds nothing that is not there."),
+        (
+            {"confused": {"called": "Car", "really": "Car", "times": 2}},
+            "Shows the same “Car” twice",
+        ),
+        ({"confused": {"called": "Car", "really": "Bus", "times": 2}}, "Takes “Bus” for “Car”"),
+        ({"label_more": {"of": "Bus"}}, "Label 15 more images with “Bus”."),
+        ({"label_more": {}}, "Label 15 more images, because these are few."),
+    ],
+)
+def test_a_verdict_says_what_is_wrong_and_what_to_do(
+    facts: dict[str, Any], text: str, tmp_path: Path
+) -> None:
+    assert text in verdict_of(Version(tmp_path, 1, {"judged": {"new": {**JUDGED, **facts}}}))
+
+
+def test_mistakes_are_shown_and_lead_to_their_images(opened: TeachWindow) -> None:
+    project = opened.project
+    mistakes = _version(project, 1, judged={"new": JUDGED}) / "mistakes"
+    mistakes.mkdir()
+    name = Path(project.images[2].file_name).stem
+    write_image(mistakes / f"001 missed {name}.jpg", pictures(SAMPLE)[0])
+    (mistakes / f"002 wrong {name}.jpg").write_bytes(b"damaged")
+    (mistakes / "notes.jpg").write_bytes(b"no mistake")
+    (panel,) = opened.findChildren(VersionsPanel)
+    panel.refresh()
+    # Only labelled images are listed, and the one with the mistake is not labelled.
+    choice = _filter(opened)
+    choice.setCurrentIndex(2)
+    assert _list(opened).count() == 0
+    for _ in range(2):
+        _button(opened, "Show the mistakes").click()
+    *_, window = opened.findChildren(MistakesWindow)
+    assert (window.isVisible(), window.windowTitle()) == (True, "Mistakes of version 1")
+    (rows,) = window.findChildren(QListWidget)
+    assert [rows.item(row).text() for row in range(rows.count())] == [
+        f"Missed\n{name}",
+        f"Found wrongly\n{name}",
+    ]
+    _await(lambda: not rows.item(0).icon().isNull())
+    rows.itemActivated.emit(rows.item(1))
+    assert (_list(opened).count(), _list(opened).currentRow()) == (4, 2)
+    assert choice.currentIndex() == 0
+
+
+def test_collecting_puts_frames_into_the_project_until_it_is_stopped(
+    desk: Desks, cat_and_dog: ModelRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on = desk(str(SAMPLE), model_request=cat_and_dog)
+    on.wait_for_boxes()
+    actions, teach = on.window.actions_by_name, on.window.teach
+    actions["collect"].trigger()
+    assert "Make a project first" in on.window.notice.text
+    assert not actions["collect"].isChecked()
+    teach.make(tmp_path / "cats", "Cat")
+    assert teach.teach_window is not None
+    project = teach.teach_window.project
+    actions["collect"].trigger()
+    _await(lambda: len(project) == 2)
+    _await(lambda: on.window.notice.text == "Collected 2 frames")
+    assert actions["collect"].isChecked()
+    assert all(image.seconds is not None for image in project.images)
+    # The network is sure of the cat, and not of the dog.
+    assert [round(image.doubt or 0, 2) for image in project.images] == [0.2, 0.2]
+    project.add_class("Dog")
+    # The other way of collecting ends this one.
+    actions["collect_unsure"].trigger()
+    assert (actions["collect"].isChecked(), actions["collect_unsure"].isChecked()) == (False, True)
+    count = len(project)
+    _await(lambda: len(project) > count)
+    assert (project.images[-1].doubt or 0) > 0.9
+    actions["collect_unsure"].trigger()
+    assert on.window.notice.text == "No more frames are collected"
+
+    def no_room(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    # A disk that is full ends it with a line, and a project that is closed ends it too.
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", no_room)
+        actions["collect"].trigger()
+        _await(lambda: not actions["collect"].isChecked())
+    assert "no space left on device" in on.window.notice.text
+    actions["collect"].trigger()
+    teach.teach_window.close()
+    _await(lambda: not actions["collect"].isChecked())
+
+
+def test_frames_of_which_the_network_is_sure_are_not_collected(
+    desk: Desks, cat_and_dog: ModelRequest, tmp_path: Path
+) -> None:
+    on = desk(str(SAMPLE), model_request=cat_and_dog)
+    on.wait_for_boxes()
+    teach = on.window.teach
+    teach.make(tmp_path / "cats", "Cat")
+    assert teach.teach_window is not None
+    project = teach.teach_window.project
+    on.trigger("collect_unsure")
+    QTest.qWait(2500)
+    assert len(project) == 0
+    assert on.is_on("collect_unsure")
 
 
 def test_the_window_opens_projects_and_takes_frames(
@@ -607,15 +893,27 @@ def test_what_a_training_needs_is_installed_if_it_is_wanted(
     done = tmp_path / "installed"
     monkeypatch.setattr(training_panel, "can_train", done.exists)
     answers = iter((QMessageBox.StandardButton.No, QMessageBox.StandardButton.Yes))
-    monkeypatch.setattr(QMessageBox, "question", lambda *_: next(answers))
+    asked: list[str] = []
+
+    def answer(*words: Any) -> Any:
+        asked.append(words[2])
+        return next(answers)
+
+    sizes = iter((None, 123_000_000))
+    monkeypatch.setattr(training_panel, "download_size", lambda _: next(sizes))
+    monkeypatch.setattr(QMessageBox, "question", answer)
     code = f"import sys; open({str(done)!r}, 'w'); print('done', file=sys.stderr)"
     commands = iter((None, [sys.executable, "-c", "0"], [sys.executable, "-c", code]))
     monkeypatch.setattr(training_panel, "install_command", lambda: next(commands))
     _button(opened, "Train").click()
     assert _says(opened, "cannot be installed from here")
     _button(opened, "Train").click()
+    _await(lambda: asked)
+    assert "some hundred MB" in asked[0]
     assert not done.exists()
     _button(opened, "Train").click()
+    _await(lambda: len(asked) == 2)
+    assert "117.3 MB" in asked[1]
     # The training begins then, and says what is missing in the project.
     _await(lambda: _says(opened, "label at least 5 images"))
     assert done.exists()

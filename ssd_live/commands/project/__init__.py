@@ -80,6 +80,22 @@ class AddRequest:
     count: Annotated[
         int, typer.Option(metavar="N", min=1, max=100_000, help="Add at most N frames of a video.")
     ] = 200
+    unsure: Annotated[
+        bool,
+        typer.Option(
+            "--unsure",
+            help="Of each --every seconds of a video, take the frame of which --model is the most "
+            "unsure, and none if it is sure.",
+        ),
+    ] = False
+    model: Annotated[
+        str,
+        typer.Option(
+            "--model",
+            "-m",
+            help="Model for --unsure; default: the version in use, or else the bundled model.",
+        ),
+    ] = ""
     split: Annotated[str, typer.Option(help="Part of a data set, for example train.")] = ""
     keep_near: Annotated[bool, typer.Option("--keep-near", help="Add near-duplicates too.")] = False
 

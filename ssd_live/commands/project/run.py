@@ -21,14 +21,17 @@ from ssd_live.commands.project import (
 )
 from ssd_live.datasets.load import load_data
 from ssd_live.errors import DataError, IncompleteError, UsageError
+from ssd_live.imaging.frame import Frame
 from ssd_live.imaging.image_files import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from ssd_live.project.collect import (
     Collector,
     add_data,
     add_files,
+    add_unsure,
     add_video,
     labels_by_name,
 )
+from ssd_live.project.doubt import doubt_in
 from ssd_live.project.follow import carried_through
 from ssd_live.project.labels import ProjectImage
 from ssd_live.project.store import Project, create_project
@@ -38,6 +41,8 @@ from ssd_live.system.paths import printable, resolve
 from ssd_live.system.texts import counted
 
 _SHOWN_FINDINGS = 10
+# Scores below this are noise to most networks.
+_SUGGESTED_FROM = 0.3
 
 
 def make(request: NewRequest) -> None:
@@ -92,6 +97,12 @@ def add(request: AddRequest) -> None:
     for path in request.inputs:
         if not path.exists():
             raise UsageError(f"{path}: there is no such file or folder; check the path")
+        if request.unsure and path.suffix.lower() not in VIDEO_SUFFIXES:
+            raise UsageError(f"{path}: is no video, and --unsure is for videos; leave it out")
+    if request.unsure and request.start:
+        raise UsageError("--unsure looks at whole videos; leave out --start")
+    if request.model and not request.unsure:
+        raise UsageError("--model is for --unsure; give both or neither")
     with Project(request.folder) as project:
         collector = Collector(project, keeps_near=request.keep_near)
         try:
@@ -115,6 +126,9 @@ def _tell(findings: Sequence[str]) -> None:
 
 
 def _add(project: Project, collector: Collector, path: Path, request: AddRequest) -> None:
+    if request.unsure:
+        _add_unsure(project, collector, path, request)
+        return
     if path.is_file() and path.suffix.lower() in VIDEO_SUFFIXES:
         add_video(collector, path, request.every, request.count, request.start)
         return
@@ -143,6 +157,31 @@ def _add(project: Project, collector: Collector, path: Path, request: AddRequest
         add_files(collector, files, "")
     else:
         add_data(collector, project, data, printable(resolve(path)))
+
+
+def _add_unsure(project: Project, collector: Collector, path: Path, request: AddRequest) -> None:
+    from ssd_live.detection.video import track
+
+    names = list(project.classes.values())
+    with track(
+        str(path),
+        model=_model_for(project, request.model),
+        threshold=_SUGGESTED_FROM,
+        notify=notify,
+    ) as frames:
+        begin = frames.info.start
+        doubted = (
+            (Frame((image,), time=begin + frames.time), doubt_in(found, names))
+            for image, found in frames
+        )
+        add_unsure(collector, path, doubted, request.every, request.count)
+
+
+def _model_for(project: Project, wanted: str) -> str:
+    """Return the model that suggests: the wanted one, the version in use, or the bundled one."""
+    active = active_version(project.folder)
+    of_version = [its.model for its in versions_of(project.folder) if its.number == active]
+    return wanted or (str(of_version[0]) if of_version else BASE_MODEL)
 
 
 def _has_labels(folder: Path) -> bool:
@@ -215,9 +254,7 @@ def _suggest(project: Project, request: LabelRequest) -> Iterator[str]:
         return
     from ssd_live.detection.detector import load
 
-    active = active_version(project.folder)
-    of_version = [its.model for its in versions_of(project.folder) if its.number == active]
-    model = request.model or (str(of_version[0]) if of_version else BASE_MODEL)
+    model = _model_for(project, request.model)
     with load(model, threshold=request.threshold, notify=notify) as detector:
         known = {name.casefold() for name in detector.model.metadata.classes}
         if not known & {name.casefold() for name in project.classes.values()}:

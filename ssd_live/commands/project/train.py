@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ssd_live.commands.interrupts import ends_in_order
-from ssd_live.commands.progress import notify
+from ssd_live.commands.progress import has_listener, notify
 from ssd_live.commands.project import BASE_MODEL, TrainRequest
 from ssd_live.commands.project.judge import judge_version
 from ssd_live.commands.train import NEEDS_PYTORCH
@@ -25,6 +25,7 @@ from ssd_live.errors import (
 from ssd_live.project.snapshot import Snapshot, read_snapshot, snapshot_of, write_snapshot
 from ssd_live.project.store import Project, coco_of, locked, project_name
 from ssd_live.project.versions import (
+    MISTAKES,
     MODEL_FILE,
     WEIGHTS_FILE,
     complete_version,
@@ -129,7 +130,7 @@ def _train(request: TrainRequest, place: Any) -> None:
     write_results(trainer, described, recipe, how, sample, shown, results)
     _keep_labels(folder, snapshot)
     numbers = list(snapshot.classes)
-    judgements = judge_version(folder / MODEL_FILE, numbers, snapshot, folder / "mistakes")
+    judgements = judge_version(folder / MODEL_FILE, numbers, snapshot, folder / MISTAKES)
     facts = {
         "trained_at": time.strftime("%Y-%m-%dT%H:%M:%S"),
         "images": len(train),
@@ -235,16 +236,16 @@ class _Teller:
         self._first = self._first or (progress.step, now)
         a_step = (now - since) / max(progress.step - step, 1)
         left = int(a_step * (progress.steps - progress.step) + _FINISH_SECONDS)
-        checked = (
-            ""
-            if progress.validation_map is None
-            else f", check {100 * progress.validation_map:.1f}"
-        )
-        notify(
-            f"step {progress.step}/{progress.steps}: loss "
-            f"{progress.localisation + progress.confidence:.2f}{checked}, "
-            f"{left // 60}:{left % 60:02} left"
-        )
+        if has_listener():
+            done = {"step": progress.step, "steps": progress.steps, "seconds_left": left}
+            notify(json.dumps({"training": done}))
+        else:
+            loss, check = progress.localisation + progress.confidence, progress.validation_map
+            checked = "" if check is None else f", check {100 * check:.1f}"
+            notify(
+                f"step {progress.step}/{progress.steps}: loss {loss:.2f}{checked}, "
+                f"{left // 60}:{left % 60:02} left"
+            )
         for note in progress.notes:
             notify(f"note: {note}")
 

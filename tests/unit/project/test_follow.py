@@ -19,7 +19,9 @@ from ssd_live.project.store import Project, create_project
 
 WIDTH, HEIGHT, RATE, COUNT = 320, 240, 10, 50
 _random = np.random.default_rng(3)
-BACKGROUND = cv2.resize(_random.integers(60, 160, (30, 40, 3)).astype(np.uint8), (WIDTH, HEIGHT))
+BACKGROUND = np.asarray(
+    cv2.resize(_random.integers(60, 160, (30, 40, 3)).astype(np.uint8), (WIDTH, HEIGHT)), np.uint8
+)
 THING = cv2.resize(_random.integers(0, 255, (8, 6, 3)).astype(np.uint8), (60, 80))
 
 

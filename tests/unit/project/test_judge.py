@@ -69,8 +69,8 @@ def test_misses_and_false_alarms_are_told_apart(tmp_path: Path) -> None:
     assert judgement.facts["found"] == 1
     # One block of five seconds says nothing about others.
     assert judgement.interval == (0.0, 1.0)
-    assert judgement.sentence.startswith("finds 1 of 3 objects in 3 images; ")
-    assert judgement.sentence.endswith("label 15 more images, because these are few")
+    assert judgement.facts["sentence"].startswith("finds 1 of 3 objects in 3 images; ")
+    assert judgement.facts["sentence"].endswith("label 15 more images, because these are few")
 
 
 @pytest.mark.parametrize(
@@ -87,27 +87,27 @@ def test_the_sentence_says_what_is_confused(
     sentence: str,
     tmp_path: Path,
 ) -> None:
-    assert sentence in _judged(tmp_path, [[(0, A)]], [found]).sentence
+    assert sentence in _judged(tmp_path, [[(0, A)]], [found]).facts["sentence"]
 
 
 def test_the_sentence_says_what_to_label(tmp_path: Path) -> None:
     truth: list[Things] = [[(0, A), (1, B)]] * 20
     misses = _judged(tmp_path, truth, [[(0, 0.9, A)]] * 20)
-    assert misses.sentence.endswith("label 15 more images with a bowl")
+    assert misses.facts["sentence"].endswith("label 15 more images with a bowl")
     both = [(0, 0.9, A), (1, 0.9, B)]
     alarms = _judged(tmp_path, truth, [[*both, (1, 0.8, C)]] * 20)
-    assert alarms.sentence.endswith("label 15 more images with no bowl")
+    assert alarms.facts["sentence"].endswith("label 15 more images with no bowl")
     confused = _judged(tmp_path, truth, [[*both, (1, 0.8, A)]] * 20)
-    assert "calls a mug a bowl 20 times" in confused.sentence
-    assert confused.sentence.endswith("label 15 more images with a mug")
+    assert "calls a mug a bowl 20 times" in confused.facts["sentence"]
+    assert confused.facts["sentence"].endswith("label 15 more images with a mug")
     perfect = _judged(tmp_path, truth, [both] * 20)
-    assert perfect.sentence.endswith("finds nothing that is not there")
+    assert perfect.facts["sentence"].endswith("finds nothing that is not there")
     assert perfect.precision == 1.0
     # Twenty seconds are four blocks, all the same.
     assert list(perfect.interval) == pytest.approx([1.0, 1.0])
 
 
 def test_images_without_objects_say_little(tmp_path: Path) -> None:
-    assert "show no object" in _judged(tmp_path, [[], []], [[], []]).sentence
+    assert "show no object" in _judged(tmp_path, [[], []], [[], []]).facts["sentence"]
     difficult = _judged(tmp_path, [[(0, A)], [(0, A)]], [[(0, 0.9, A)], []], frozenset({0, 1}))
     assert (difficult.objects, difficult.mistakes) == (0, ())

@@ -19,7 +19,7 @@ from pycocotools.coco import COCO
 
 from ssd_live.datasets.load import load_data
 from ssd_live.errors import DataError, OutputError, UsageError
-from ssd_live.project.labels import LabelledBox, ProjectImage, doubt_of
+from ssd_live.project.labels import LabelledBox, ProjectImage
 from ssd_live.project.store import (
     INSTANCES,
     JOURNAL,
@@ -39,7 +39,7 @@ _LABEL_ON = """
 import sys
 from dataclasses import replace
 from pathlib import Path
-from ssd_live.project.labels import LabelledBox, ProjectImage, doubt_of
+from ssd_live.project.labels import LabelledBox, ProjectImage
 from ssd_live.project.store import Project
 with Project(Path(sys.argv[1])) as project:
     for number in range(project.next_number(), 100_000):
@@ -358,9 +358,3 @@ def test_ten_thousand_images_are_opened_and_labelled_quickly(folder: Path) -> No
             project.put([image(number)])
         assert len(project.images) == 10_000
     assert len(load_data(folder)) == 10_000
-
-
-def test_a_score_of_a_half_is_the_most_doubtful() -> None:
-    assert doubt_of([0.9, 0.5, 0.1]) == 1.0
-    assert doubt_of([0.9]) == pytest.approx(0.2)
-    assert doubt_of([]) == 0.0

@@ -1,4 +1,4 @@
-"""All tests, share by share, two shares at a time: much of a test is waiting, so both cores of a
+"""All tests, share by share, three shares at a time: much of a test is waiting, so both cores of a
 small machine are used.
 
     python tools/run_tests.py [--coverage] [pytest's options]
@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-AT_ONCE = 2
+AT_ONCE = 3
 # What takes long goes first, so that nothing long is left at the end. The tests of a share use the
 # same libraries, which take seconds to be imported. All other tests are shares of their own.
 SHARES = (
@@ -143,7 +143,7 @@ def run(share: tuple[str, ...], options: list[str], data: Path, *, everything: b
 
 def environment() -> dict[str, str]:
     """Return the environment variables of a share."""
-    # Two processes share the cores, so no thread may wait for work by spinning.
+    # Several processes share the cores, so no thread may wait for work by spinning.
     variables = os.environ | {"COVERAGE_CORE": "ctrace", "OMP_WAIT_POLICY": "PASSIVE"}
     # Without compiled modules, each process would compile PyTorch anew, for 5 s.
     variables.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -42,7 +42,7 @@ _IMAGES_FOR_A_CHECK = 60
 _CHECKED_EVERY = 7
 _HIGHEST_THRESHOLD = 0.5
 # The model file is written and judged after the last step.
-_FINISH_SECONDS = 15.0
+_FINISH_SECONDS = 8.0
 # So often the detector is checked, and so many checks without a gain end the training.
 _CHECKS, _PATIENCE = 10, 3
 

@@ -2810,8 +2810,8 @@
         <translation>사용 중인 모델에 이 이미지의 상자를 물어봅니다</translation>
     </message>
     <message>
-        <source>Draw a box around each object. 1 to 9: class · Enter: all are labelled, next · N: nothing here · C: copy, T: carry boxes from the image before · X: difficult · Delete · Ctrl+Z: undo · wheel: zoom</source>
-        <translation>각 객체 둘레에 상자를 그리십시오. 1~9: 클래스 · Enter: 모두 라벨을 붙였음, 다음 · N: 아무것도 없음 · C: 이전 이미지의 상자 복사, T: 옮겨 오기 · X: 어려움 · Delete: 삭제 · Ctrl+Z: 실행 취소 · 휠: 확대/축소</translation>
+        <source>Draw a box around each object. 1 to 9: class · Enter: all are labelled, next · N: nothing here · C: copy, T: carry boxes from the image before · Shift+T: follow through the video · X: difficult · Delete · Ctrl+Z: undo · wheel: zoom</source>
+        <translation>각 객체 둘레에 상자를 그리십시오. 1~9: 클래스 · Enter: 모두 라벨을 붙였음, 다음 · N: 아무것도 없음 · C: 이전 이미지의 상자 복사, T: 옮겨 오기 · Shift+T: 영상에서 따라가기 · X: 어려움 · Delete: 삭제 · Ctrl+Z: 실행 취소 · 휠: 확대/축소</translation>
     </message>
     <message>
         <source>Images</source>

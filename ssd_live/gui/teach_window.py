@@ -133,8 +133,8 @@ class TeachWindow(QWidget):
         self._hint = QLabel(
             self.tr(
                 "Draw a box around each object. 1 to 9: class · Enter: all are labelled, next · "
-                "N: nothing here · C: copy, T: carry boxes from the image before · X: difficult · "
-                "Delete · Ctrl+Z: undo · wheel: zoom"
+                "N: nothing here · C: copy, T: carry boxes from the image before · Shift+T: follow "
+                "through the video · X: difficult · Delete · Ctrl+Z: undo · wheel: zoom"
             )
         )
         for label in (self._state, self._hint):
@@ -249,8 +249,10 @@ class TeachWindow(QWidget):
 
     def _show_item(self, item: QListWidgetItem, image: ProjectImage) -> None:
         mark = "✓ " if image.is_labelled else ""
-        count = len(image.sure_boxes)
-        more = f" ({count})" if count else ""
+        sure, guesses = len(image.sure_boxes), len(image.boxes) - len(image.sure_boxes)
+        # Suggestions have a question mark.
+        counts = (str(sure or ""), f"{guesses}?" if guesses else "")
+        more = f" ({' + '.join(filter(None, counts))})" if any(counts) else ""
         item.setText(f"{mark}{Path(image.file_name).stem}{more}")
 
     def _show_counts(self) -> None:

@@ -284,6 +284,7 @@ def test_boxes_are_carried_through_the_video_and_taken_back_together(
     assert [len(image.boxes) for image in images] == [1] * 5
     assert all(image.boxes[0].score is not None for image in images[1:])
     assert _list(window).currentRow() == 0
+    assert [_list(window).item(row).text()[-4:] for row in (0, 1)] == [" (1)", "(1?)"]
     _await_image(window)
     _key(window, Qt.Key.Key_Z, control)
     assert [len(image.boxes) for image in window.project.images] == [1, 0, 0, 0, 0]
@@ -868,8 +869,8 @@ def test_the_window_opens_projects_and_takes_frames(
     assert teach.teach_window is not None
     assert list(teach.teach_window.project.classes.values()) == ["Ball", "Box"]
     actions["add_to_project"].trigger()
+    _await(lambda: "to the project" in on.window.notice.text)
     assert len(teach.teach_window.project.images) == 1
-    assert "to the project" in on.window.notice.text
     # The same folder again, another one, and none.
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(folder))
     before = teach.teach_window

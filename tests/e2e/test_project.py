@@ -1,10 +1,10 @@
 """From own images to a detector of one's own, through the commands."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -150,8 +150,7 @@ def test_a_detector_is_trained_judged_used_and_undone(
     with Project(walkers) as project:
         parts = [image.part for image in project.labelled]
     assert set(parts) == {"train", "judge"}
-    second = _toy("project", "train", walkers, "--steps", "4")
-    assert second.returncode == 0, second.stderr
+    shutil.copytree(version, walkers / "versions" / "2")
     judged = ssd("project", "judge", walkers, "--mistakes", tmp_path / "mistakes")
     assert judged.code == 0, judged.err
     assert "AP50" in judged.out
@@ -175,40 +174,46 @@ def test_a_detector_is_trained_judged_used_and_undone(
     assert "exists already" in again.err
 
 
-def test_a_training_is_paused_and_goes_on(walkers: Path) -> None:
-    words = [str(CHECKOUT / "tests" / "toy_training.py"), "project", "train", str(walkers)]
+def _training(walkers: Path, *words: str) -> "subprocess.Popen[str]":
+    """A training that runs, after its first report."""
     process = subprocess.Popen(
-        [sys.executable, *words, "--steps", "400"], stderr=subprocess.PIPE, text=True
+        [
+            sys.executable,
+            str(CHECKOUT / "tests" / "toy_training.py"),
+            *("project", "train", str(walkers), "--steps", "400", *words),
+        ],
+        stderr=subprocess.PIPE,
+        text=True,
     )
     assert process.stderr is not None
-    wait_until(lambda: "step 20/400" in process.stderr.readline())  # type: ignore[union-attr]
-    process.send_signal(signal.SIGINT)
-    rest = process.communicate(timeout=100)[1]
-    assert process.returncode == 130
+    wait_until(lambda: " 20/400: loss" in process.stderr.readline())  # type: ignore[union-attr]
+    return process
+
+
+def test_a_training_is_killed_goes_on_is_paused_and_kept(walkers: Path) -> None:
+    killed = _training(walkers)
+    # A checkpoint is written after 100 steps.
+    wait_until((walkers / "training" / "last.pt").is_file)
+    killed.kill()
+    killed.communicate()
+    assert not list((walkers / "versions").glob("*/*.json"))
+    words = [str(CHECKOUT / "tests" / "toy_training.py"), "project", "train", str(walkers)]
+    again = subprocess.Popen([sys.executable, *words], stderr=subprocess.PIPE, text=True)
+    assert again.stderr is not None
+    wait_until(lambda: "continuing after step" in again.stderr.readline())  # type: ignore[union-attr]
+    wait_until(lambda: "/400: loss" in again.stderr.readline())  # type: ignore[union-attr]
+    again.send_signal(signal.SIGINT)
+    rest = again.communicate(timeout=100)[1]
+    assert again.returncode == 130
     assert "paused after step" in rest
-    assert not (walkers / "versions").exists() or not list((walkers / "versions").glob("*/*.json"))
-    kept = _toy("project", "train", walkers, "--steps", "400", "--finish")
+    assert not list((walkers / "versions").glob("*/*.json"))
+    kept = _toy("project", "train", walkers, "--finish")
     assert kept.returncode == 0, kept.stderr
-    assert "continuing after step" in kept.stderr
+    assert "version 1: " in kept.stdout
     facts = json.loads((walkers / "versions" / "1" / "version.json").read_text())
-    assert 20 <= facts["steps"] < 400
-    nothing = _toy("project", "train", walkers, "--steps", "400", "--finish")
+    assert 100 <= facts["steps"] < 400
+    nothing = _toy("project", "train", walkers, "--finish")
     assert (nothing.returncode, "no training is paused" in nothing.stderr) == (1, True)
-
-
-def test_a_killed_training_harms_nothing_and_goes_on(walkers: Path) -> None:
-    words = [str(CHECKOUT / "tests" / "toy_training.py"), "project", "train", str(walkers)]
-    process = subprocess.Popen(
-        [sys.executable, *words, "--steps", "60"], stderr=subprocess.PIPE, text=True
-    )
-    assert process.stderr is not None
-    wait_until(lambda: "step " in process.stderr.readline())  # type: ignore[union-attr]
-    time.sleep(0.3)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    done = _toy("project", "train", walkers, "--steps", "60")
-    assert done.returncode == 0, done.stderr
-    assert "version 1: " in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -281,20 +286,13 @@ def test_the_name_of_another_model_is_not_taken(ssd: Run, tmp_path: Path) -> Non
 
 def test_a_paused_training_that_does_not_fit_any_more_begins_anew(walkers: Path) -> None:
     """As after an update of the program, with which trainings have another recipe."""
-    words = [str(CHECKOUT / "tests" / "toy_training.py"), "project", "train", str(walkers)]
-    process = subprocess.Popen(
-        [sys.executable, *words, "--steps", "400"], stderr=subprocess.PIPE, text=True
-    )
-    assert process.stderr is not None
-    wait_until(lambda: "step 20/400" in process.stderr.readline())  # type: ignore[union-attr]
+    process = _training(walkers)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=100)
     begun = walkers / "training" / "begun.json"
     begun.write_text('{"steps": 300}')
     refused = _toy("project", "train", walkers, "--finish")
     assert (refused.returncode, "another recipe" in refused.stderr) == (1, True)
-    anew = _toy("project", "train", walkers, "--steps", "2")
-    assert anew.returncode == 0, anew.stderr
-    assert "note: the paused training cannot be continued" in anew.stderr
-    facts = json.loads((walkers / "versions" / "1" / "version.json").read_text())
-    assert facts["steps"] == 2
+    anew = _training(walkers)
+    anew.kill()
+    assert json.loads(begun.read_text()) == {"steps": 400}

@@ -25,8 +25,8 @@ run: env
 	  $(BIN)/python main.py process assets/media/bikes.mp4 -o output/bikes.mp4 --detections output/bikes.jsonl --overwrite; \
 	fi
 
-test: dev-env lint
-	$(BIN)/python tools/run_tests.py
+test: dev-env
+	$(BIN)/python tools/run_tests.py --beside "$(MAKE) --no-print-directory lint"
 
 test-quick: dev-env
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow"

@@ -1,13 +1,15 @@
 """All tests, share by share, three shares at a time: much of a test is waiting, so both cores of a
 small machine are used.
 
-    python tools/run_tests.py [--coverage] [pytest's options]
+    python tools/run_tests.py [--coverage] [--beside COMMAND] [pytest's options]
 
 The modules in tests/fully_covered.txt must be covered to 100 % by the unit tests. With --coverage,
-the coverage of all modules by all tests of this process is printed too.
+the coverage of all modules by all tests of this process is printed too. With --beside, a command
+runs at the same time, and must succeed too.
 """
 
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -73,11 +75,17 @@ def main() -> int:
     everything = "--coverage" in options
     if everything:
         options.remove("--coverage")
+    beside = ""
+    if "--beside" in options:
+        place = options.index("--beside")
+        beside = options[place + 1]
+        del options[place : place + 2]
     every_share = shares()
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="ssd_live-") as folder:
         data = Path(folder) / "coverage"
         with ThreadPoolExecutor(AT_ONCE) as pool:
+            code_beside = pool.submit(run_command, shlex.split(beside))
             codes = list(
                 pool.map(
                     lambda share: run(share, options, data, everything=everything), every_share
@@ -88,6 +96,8 @@ def main() -> int:
             for share, code in zip(every_share, codes, strict=True)
             if code not in (0, NOTHING_COLLECTED)
         ]
+        if code_beside.result():
+            failed.append(beside)
         if not failed and not report(data, everything=everything):
             failed = ["coverage"]
     print(
@@ -138,6 +148,15 @@ def run(share: tuple[str, ...], options: list[str], data: Path, *, everything: b
         check=False,
     )
     print(f"== {' '.join(share)}\n{done.stdout}{done.stderr}", flush=True)
+    return done.returncode
+
+
+def run_command(command: list[str]) -> int:
+    """Run a command, if there is one, print its output, and return its exit code."""
+    if not command:
+        return 0
+    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    print(f"== {' '.join(command)}\n{done.stdout}{done.stderr}", flush=True)
     return done.returncode
 
 

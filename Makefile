@@ -26,7 +26,7 @@ run: env
 	fi
 
 test: dev-env
-	$(BIN)/python tools/run_tests.py --beside "$(MAKE) --no-print-directory lint"
+	$(BIN)/python tools/run_tests.py --beside "make --no-print-directory lint"
 
 test-quick: dev-env
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow"

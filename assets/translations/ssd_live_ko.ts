@@ -554,10 +554,6 @@
         <translation>프레임을 프로젝트에 추가(&amp;A)</translation>
     </message>
     <message>
-        <source>&amp;New project…</source>
-        <translation>새 프로젝트(&amp;N)…</translation>
-    </message>
-    <message>
         <source>&amp;Open a project…</source>
         <translation>프로젝트 열기(&amp;O)…</translation>
     </message>
@@ -568,10 +564,6 @@
     <message>
         <source>Put the frame that is shown into the project, to label it</source>
         <translation>표시된 프레임을 프로젝트에 넣어 라벨을 붙입니다</translation>
-    </message>
-    <message>
-        <source>Teach your own objects: collect, label, train and use</source>
-        <translation>자신의 객체 가르치기: 수집, 라벨 붙이기, 학습, 사용</translation>
     </message>
     <message>
         <source>&amp;Collect a frame every 2 seconds</source>
@@ -588,6 +580,14 @@
     <message>
         <source>Put frames into the project of which the model is unsure</source>
         <translation>모델이 확신하지 못하는 프레임을 프로젝트에 넣습니다</translation>
+    </message>
+    <message>
+        <source>&amp;New project: teach your own objects…</source>
+        <translation>새 프로젝트: 자신의 객체 가르치기(&amp;N)…</translation>
+    </message>
+    <message>
+        <source>Collect images, label them, train a detector, and use it</source>
+        <translation>이미지를 모으고 라벨을 붙이고 검출기를 학습시켜 사용합니다</translation>
     </message>
 </context>
 <context>
@@ -2759,14 +2759,6 @@
         <translation>프레임을 가져올 비디오가 없습니다</translation>
     </message>
     <message>
-        <source>Collected {count} frames</source>
-        <translation>프레임 {count}개를 모았습니다</translation>
-    </message>
-    <message>
-        <source>Collected {count} frames, which is enough for now</source>
-        <translation>프레임 {count}개를 모았습니다. 지금은 충분합니다</translation>
-    </message>
-    <message>
         <source>Collecting frames …</source>
         <translation>프레임을 모으는 중…</translation>
     </message>
@@ -2774,20 +2766,24 @@
         <source>No more frames are collected</source>
         <translation>프레임을 더 모으지 않습니다</translation>
     </message>
+    <message numerus="yes">
+        <source>Collected %n frame(s)</source>
+        <translation>
+            <numerusform>프레임 %n개를 모았습니다</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>Collected %n frame(s), which is enough for now</source>
+        <translation>
+            <numerusform>프레임 %n개를 모았습니다. 지금은 충분합니다</numerusform>
+        </translation>
+    </message>
 </context>
 <context>
     <name>TeachWindow</name>
     <message>
         <source>Add images</source>
         <translation>이미지 추가</translation>
-    </message>
-    <message>
-        <source>Add images…</source>
-        <translation>이미지 추가…</translation>
-    </message>
-    <message>
-        <source>Added {count} images; {near} near-duplicates left out</source>
-        <translation>이미지 {count}개를 추가했습니다. 거의 같은 이미지 {near}개는 제외했습니다</translation>
     </message>
     <message>
         <source>Added {name} to the project</source>
@@ -2808,10 +2804,6 @@
     <message>
         <source>Ask the model in use for boxes in this image</source>
         <translation>사용 중인 모델에 이 이미지의 상자를 물어봅니다</translation>
-    </message>
-    <message>
-        <source>Draw a box around each object. 1 to 9: class · Enter: all are labelled, next · N: nothing here · C: copy, T: carry boxes from the image before · Shift+T: follow through the video · X: difficult · Delete · Ctrl+Z: undo · wheel: zoom</source>
-        <translation>각 객체 둘레에 상자를 그리십시오. 1~9: 클래스 · Enter: 모두 라벨을 붙였음, 다음 · N: 아무것도 없음 · C: 이전 이미지의 상자 복사, T: 옮겨 오기 · Shift+T: 영상에서 따라가기 · X: 어려움 · Delete: 삭제 · Ctrl+Z: 실행 취소 · 휠: 확대/축소</translation>
     </message>
     <message>
         <source>Images</source>
@@ -2870,10 +2862,6 @@
         <translation>{name} 있음</translation>
     </message>
     <message>
-        <source>Carried the boxes into {count} images; correct them, and press Enter</source>
-        <translation>이미지 {count}개로 상자를 옮겼습니다. 바로잡고 Enter를 누르십시오</translation>
-    </message>
-    <message>
         <source>Carry the boxes of this image into the images after it, until a labelled one</source>
         <translation>이 이미지의 상자를 라벨이 있는 이미지 전까지 다음 이미지들로 옮깁니다</translation>
     </message>
@@ -2906,8 +2894,50 @@
         <translation>버전 {number}의 오류</translation>
     </message>
     <message>
-        <source>No image without labels follows this one in the same video</source>
-        <translation>같은 영상에서 이 이미지 다음에 라벨 없는 이미지가 없습니다</translation>
+        <source>No box was carried: the objects were not found again, or no image without labels follows in the same video</source>
+        <translation>옮긴 상자가 없습니다. 객체를 다시 찾지 못했거나 같은 영상에 라벨 없는 다음 이미지가 없습니다</translation>
+    </message>
+    <message>
+        <source>The image {name} is not in the project any more</source>
+        <translation>이미지 {name}이(가) 프로젝트에 더 이상 없습니다</translation>
+    </message>
+    <message numerus="yes">
+        <source>%n near-duplicate(s) left out</source>
+        <translation>
+            <numerusform>비슷한 이미지 %n개는 제외했습니다</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Add images or a video, or take frames from the main window: with the key J, or with “Collect a frame every 2 seconds” in its menu Tools.</source>
+        <translation>이미지나 영상을 추가하거나, 주 창에서 J 키 또는 도구 메뉴의 “2초마다 프레임 모으기”로 프레임을 가져오십시오.</translation>
+    </message>
+    <message>
+        <source>Add images or a video…</source>
+        <translation>이미지나 영상 추가…</translation>
+    </message>
+    <message numerus="yes">
+        <source>Added %n image(s)</source>
+        <translation>
+            <numerusform>이미지 %n개를 추가했습니다</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>Carried boxes into %n image(s).</source>
+        <translation>
+            <numerusform>이미지 %n개로 상자를 옮겼습니다.</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Draw a box around each object; click a box to move it · 1 to 9: class · Enter: all are right, next image · N: nothing here · F1: all keys</source>
+        <translation>각 객체 둘레에 상자를 그리십시오. 상자를 클릭하면 옮길 수 있습니다 · 1~9: 클래스 · Enter: 모두 맞음, 다음 이미지 · N: 아무것도 없음 · F1: 모든 키</translation>
+    </message>
+    <message>
+        <source>Go on with D, correct what is wrong, and press Enter. After a correction, Shift+T carries on from there.</source>
+        <translation>D로 넘어가며 틀린 것을 바로잡고 Enter를 누르십시오. 바로잡은 뒤 Shift+T를 누르면 거기서부터 다시 따라갑니다.</translation>
+    </message>
+    <message>
+        <source>Of a video, a frame of each second is added</source>
+        <translation>영상에서는 1초마다 프레임 하나를 추가합니다</translation>
     </message>
 </context>
 <context>
@@ -2975,6 +3005,14 @@
     <message>
         <source>Training needs PyTorch, which is not installed. pip downloads it from your package index: {size}. Install it now?</source>
         <translation>학습에는 PyTorch가 필요하지만 설치되어 있지 않습니다. pip이 패키지 저장소에서 내려받습니다: {size}. 지금 설치하시겠습니까?</translation>
+    </message>
+    <message>
+        <source>The command could not be started</source>
+        <translation>명령을 시작할 수 없습니다</translation>
+    </message>
+    <message>
+        <source>Learn from all labelled images; labelling can go on</source>
+        <translation>라벨이 있는 모든 이미지에서 배웁니다. 라벨 붙이기를 계속할 수 있습니다</translation>
     </message>
 </context>
 <context>
@@ -3046,6 +3084,10 @@
         <source>Mistakes</source>
         <translation>오류</translation>
     </message>
+    <message>
+        <source>Found, but the box does not fit</source>
+        <translation>찾았지만 상자가 맞지 않음</translation>
+    </message>
 </context>
 <context>
     <name>TrainingChart</name>
@@ -3064,45 +3106,69 @@
         <source>Finds nothing that is not there.</source>
         <translation>없는 것을 찾지 않습니다.</translation>
     </message>
-    <message>
-        <source>Finds {found} of {objects} objects in {images} images.</source>
-        <translation>이미지 {images}개의 객체 {objects}개 중 {found}개를 찾습니다.</translation>
+    <message numerus="yes">
+        <source>Learned from %n image(s).</source>
+        <translation>
+            <numerusform>이미지 %n개에서 배웠습니다.</numerusform>
+        </translation>
     </message>
     <message>
-        <source>Label {count} more images with “{name}”.</source>
-        <translation>“{name}”이(가) 있는 이미지 {count}개에 더 라벨을 붙이십시오.</translation>
+        <source>The images for judging show no object; label more images.</source>
+        <translation>평가할 이미지에 객체가 없습니다. 이미지에 더 라벨을 붙이십시오.</translation>
+    </message>
+    <message numerus="yes">
+        <source>Shows the same “{called}” twice %n time(s).</source>
+        <translation>
+            <numerusform>같은 “{called}”을(를) 두 번 표시한 경우: %n회.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>Takes “{really}” for “{called}” %n time(s).</source>
+        <translation>
+            <numerusform>“{really}”을(를) “{called}”(으)로 본 경우: %n회.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n false alarm(s).</source>
+        <translation>
+            <numerusform>잘못 찾은 것 %n개.</numerusform>
+        </translation>
     </message>
     <message>
-        <source>Label {count} more images without “{name}”.</source>
-        <translation>“{name}”이(가) 없는 이미지 {count}개에 더 라벨을 붙이십시오.</translation>
+        <source>Average precision at an overlap of 0.5: {figure} of 100.</source>
+        <translation>겹침 0.5에서의 평균 정밀도: 100점 중 {figure}.</translation>
+    </message>
+    <message numerus="yes">
+        <source>Finds {found} of {objects} objects in %n image(s) that it has not learned.</source>
+        <translation>
+            <numerusform>배우지 않은 이미지 %n개의 객체 {objects}개 중 {found}개를 찾습니다.</numerusform>
+        </translation>
     </message>
     <message>
-        <source>Label {count} more images, because these are few.</source>
-        <translation>이미지가 적으므로 {count}개에 더 라벨을 붙이십시오.</translation>
+        <source>The model in use before: {figure} of 100.</source>
+        <translation>전에 사용하던 모델: 100점 중 {figure}.</translation>
+    </message>
+    <message numerus="yes">
+        <source>The model in use before: {found} found, %n false alarm(s).</source>
+        <translation>
+            <numerusform>전에 사용하던 모델: {found}개 찾음, 잘못 찾은 것 %n개.</numerusform>
+        </translation>
     </message>
     <message>
-        <source>Precision (AP50): {figure}, very likely between {low} and {high}.</source>
-        <translation>정밀도(AP50): {figure}, 거의 틀림없이 {low}~{high} 사이.</translation>
+        <source>These are few: label about {count} more images to know better.</source>
+        <translation>이미지가 적습니다. 더 잘 알려면 {count}개 정도에 더 라벨을 붙이십시오.</translation>
     </message>
     <message>
-        <source>Shows the same “{called}” twice: {times} times.</source>
-        <translation>같은 “{called}”을(를) 두 번 표시합니다: {times}회.</translation>
+        <source>To get better, label about {count} more images with “{name}”.</source>
+        <translation>더 좋아지려면 “{name}”이(가) 있는 이미지 {count}개 정도에 더 라벨을 붙이십시오.</translation>
     </message>
     <message>
-        <source>Takes something else for “{called}”: {times} times.</source>
-        <translation>다른 것을 “{called}”(으)로 봅니다: {times}회.</translation>
+        <source>To get better, label about {count} more images without “{name}”.</source>
+        <translation>더 좋아지려면 “{name}”이(가) 없는 이미지 {count}개 정도에 더 라벨을 붙이십시오.</translation>
     </message>
     <message>
-        <source>Takes “{really}” for “{called}”: {times} times.</source>
-        <translation>“{really}”을(를) “{called}”(으)로 봅니다: {times}회.</translation>
-    </message>
-    <message>
-        <source>The one before: {figure}.</source>
-        <translation>이전 것: {figure}.</translation>
-    </message>
-    <message>
-        <source>The {images} images for judging show no object; label more</source>
-        <translation>평가할 이미지 {images}개에 객체가 없습니다. 더 라벨을 붙이십시오</translation>
+        <source>With other images, very likely {low} to {high}.</source>
+        <translation>다른 이미지라면 거의 틀림없이 {low}~{high}.</translation>
     </message>
 </context>
 <context>
@@ -3114,10 +3180,6 @@
     <message>
         <source>Changing the model …</source>
         <translation>모델을 바꾸는 중…</translation>
-    </message>
-    <message>
-        <source>Make its fast form (INT8)</source>
-        <translation>빠른 형식(INT8) 만들기</translation>
     </message>
     <message>
         <source>Making the fast form, which takes minutes …</source>
@@ -3160,10 +3222,6 @@
         <translation>버전 {number}(사용 중)</translation>
     </message>
     <message>
-        <source>Version {number} is in use</source>
-        <translation>버전 {number}을(를) 사용 중입니다</translation>
-    </message>
-    <message>
         <source>Versions</source>
         <translation>버전</translation>
     </message>
@@ -3178,6 +3236,145 @@
     <message>
         <source>Writing …</source>
         <translation>저장하는 중…</translation>
+    </message>
+    <message>
+        <source>Use its fast form (INT8)</source>
+        <translation>빠른 형식(INT8) 사용하기</translation>
+    </message>
+    <message>
+        <source>The command could not be started</source>
+        <translation>명령을 시작할 수 없습니다</translation>
+    </message>
+    <message>
+        <source>Version {number} is in use: see the video in the main window</source>
+        <translation>버전 {number}을(를) 사용 중입니다. 주 창의 영상을 보십시오</translation>
+    </message>
+</context>
+<context>
+    <name>TeachHelp</name>
+    <message>
+        <source>Action</source>
+        <translation>동작</translation>
+    </message>
+    <message>
+        <source>Add images or a video, or frames from the main window (J).</source>
+        <translation>이미지나 영상을 추가하거나 주 창의 프레임을 넣으십시오(J).</translation>
+    </message>
+    <message>
+        <source>Ctrl + drag</source>
+        <translation>Ctrl + 끌기</translation>
+    </message>
+    <message>
+        <source>Draw a box around each object, in 20 images or more. Press Enter for the next.</source>
+        <translation>이미지 20개 이상에서 각 객체 둘레에 상자를 그리십시오. Enter를 누르면 다음 이미지로 갑니다.</translation>
+    </message>
+    <message>
+        <source>Keys</source>
+        <translation>키</translation>
+    </message>
+    <message>
+        <source>Press “Train”, and go on with something else: it takes minutes.</source>
+        <translation>“학습”을 누르고 다른 일을 하십시오. 몇 분 걸립니다.</translation>
+    </message>
+    <message>
+        <source>Read how good it is, look at the mistakes, and press “Use it”.</source>
+        <translation>얼마나 좋은지 읽고 오류를 살펴본 뒤 “사용하기”를 누르십시오.</translation>
+    </message>
+    <message>
+        <source>Tab, arrows</source>
+        <translation>Tab, 화살표</translation>
+    </message>
+    <message>
+        <source>Teach your own objects</source>
+        <translation>자신의 객체 가르치기</translation>
+    </message>
+    <message>
+        <source>Where it fails, press J in the main window, label that image, and train again.</source>
+        <translation>실패하는 곳에서 주 창의 J를 누르고 그 이미지에 라벨을 붙인 뒤 다시 학습시키십시오.</translation>
+    </message>
+    <message>
+        <source>all objects are labelled, also with the dashed boxes; next image</source>
+        <translation>점선 상자를 포함해 모든 객체에 라벨이 있음. 다음 이미지</translation>
+    </message>
+    <message>
+        <source>carries the boxes of the image before to where their objects are now</source>
+        <translation>이전 이미지의 상자를 객체가 지금 있는 곳으로 옮깁니다</translation>
+    </message>
+    <message>
+        <source>click</source>
+        <translation>클릭</translation>
+    </message>
+    <message>
+        <source>copies the boxes of the image before</source>
+        <translation>이전 이미지의 상자를 복사합니다</translation>
+    </message>
+    <message>
+        <source>deletes the image</source>
+        <translation>이미지를 삭제합니다</translation>
+    </message>
+    <message>
+        <source>deletes the selected box</source>
+        <translation>선택한 상자를 삭제합니다</translation>
+    </message>
+    <message>
+        <source>drag</source>
+        <translation>끌기</translation>
+    </message>
+    <message>
+        <source>draws a box, also inside one that is not selected</source>
+        <translation>상자를 그립니다. 선택하지 않은 상자 안에서도 그립니다</translation>
+    </message>
+    <message>
+        <source>draws inside the selected box</source>
+        <translation>선택한 상자 안에 그립니다</translation>
+    </message>
+    <message>
+        <source>follows the objects through the video, into the images after it</source>
+        <translation>영상에서 객체를 따라가며 다음 이미지들로 상자를 옮깁니다</translation>
+    </message>
+    <message>
+        <source>select the next box; move it, with Ctrl resize it</source>
+        <translation>다음 상자를 선택합니다. 상자를 옮기고, Ctrl과 함께 크기를 바꿉니다</translation>
+    </message>
+    <message>
+        <source>selects a box; then a drag moves or resizes it</source>
+        <translation>상자를 선택합니다. 그다음 끌면 옮기거나 크기를 바꿉니다</translation>
+    </message>
+    <message>
+        <source>the box is hard to see: it is learned, and not judged</source>
+        <translation>보기 어려운 객체입니다. 학습에는 쓰고 평가에는 쓰지 않습니다</translation>
+    </message>
+    <message>
+        <source>the class of the selected box, and of the next one</source>
+        <translation>선택한 상자와 다음 상자의 클래스</translation>
+    </message>
+    <message>
+        <source>the image is not labelled completely</source>
+        <translation>이미지의 라벨이 아직 완전하지 않음</translation>
+    </message>
+    <message>
+        <source>the model in use suggests boxes; they are dashed</source>
+        <translation>사용 중인 모델이 상자를 제안합니다(점선)</translation>
+    </message>
+    <message>
+        <source>the next image, the one before</source>
+        <translation>다음 이미지, 이전 이미지</translation>
+    </message>
+    <message>
+        <source>there is nothing to find in this image; next image</source>
+        <translation>이 이미지에는 찾을 것이 없음. 다음 이미지</translation>
+    </message>
+    <message>
+        <source>undo, redo</source>
+        <translation>실행 취소, 다시 실행</translation>
+    </message>
+    <message>
+        <source>wheel, Ctrl+0</source>
+        <translation>휠, Ctrl+0</translation>
+    </message>
+    <message>
+        <source>zoom, show the whole image</source>
+        <translation>확대/축소, 전체 이미지 표시</translation>
     </message>
 </context>
 </TS>

@@ -126,9 +126,9 @@ def action_specs() -> list[ActionSpec]:
         ),
         ActionSpec(
             "new_project",
-            translate("Actions", "&New project…"),
+            translate("Actions", "&New project: teach your own objects…"),
             (),
-            translate("Actions", "Teach your own objects: collect, label, train and use"),
+            translate("Actions", "Collect images, label them, train a detector, and use it"),
         ),
         ActionSpec(
             "open_project",

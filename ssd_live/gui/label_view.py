@@ -29,7 +29,8 @@ _LEAST_PIXELS = 3.0
 _REACH = 7.0
 _HANDLE = 7.0
 _ZOOM_STEP, _LARGEST_ZOOM = 1.25, 40.0
-_BACKGROUND = "#101114"
+_BACKGROUND, _INK = "#101114", "#c9ccd3"
+_MARGIN = 60
 
 
 class _Doing(Enum):
@@ -47,7 +48,8 @@ class LabelView(QWidget):
 
     `changed` is emitted with all boxes after the user has drawn, moved, resized or deleted one.
     `selection_changed` is emitted with the index of the selected box, or -1. `class_id` is the
-    class of a box that is drawn. `names` are the names of the classes.
+    class of a box that is drawn. `names` are the names of the classes. `text` stands in
+    place of the image, if there is none.
     """
 
     changed = Signal(object)
@@ -57,9 +59,13 @@ class LabelView(QWidget):
         super().__init__(parent)
         self.class_id = 0
         self.names: Mapping[int, str] = {}
+        self.text = ""
         self._image: QImage | None = None
         self._boxes: tuple[LabelledBox, ...] = ()
         self._selected = -1
+        # Whether the mouse moves the selected box. A box that was just drawn is selected, but the
+        # next one may begin inside it.
+        self._is_grabbed = False
         self._zoom, self._offset = 1.0, QPointF()
         self._doing = _Doing.NOTHING
         self._pressed_at = self._end = QPointF()
@@ -113,6 +119,7 @@ class LabelView(QWidget):
             self._stop_dragging()
             self._selected = index
             self.selection_changed.emit(index)
+        self._is_grabbed = index >= 0
         self.update()
 
     def select_next(self, step: int) -> None:
@@ -218,6 +225,13 @@ class LabelView(QWidget):
             bottom <= _REACH and bottom < top,
         )
 
+    def _moves_at(self, point: QPointF, modifiers: Qt.KeyboardModifier) -> bool:
+        """Return whether a drag from a place in the view moves the selected box."""
+        if self._selected < 0 or modifiers & Qt.KeyboardModifier.ControlModifier:
+            return False
+        place = self._on_screen(self._boxes[self._selected].box)
+        return self._is_grabbed and place.contains(point)
+
     def _box_at(self, point: QPointF) -> int:
         """Return the index of the smallest box at a place in the view, or -1."""
         at = [
@@ -266,7 +280,7 @@ class LabelView(QWidget):
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
         if self._image is None or self._doing is not _Doing.NOTHING:
             return
-        self._pressed_at = event.position()
+        self._pressed_at = self._end = event.position()
         if event.button() == Qt.MouseButton.MiddleButton:
             self._doing = _Doing.PANNING
             return
@@ -275,12 +289,10 @@ class LabelView(QWidget):
         self._edges = self._edges_at(event.position())
         if any(self._edges):
             self._doing = _Doing.RESIZING
+        elif self._moves_at(event.position(), event.modifiers()):
+            self._doing = _Doing.MOVING
         else:
-            index = self._box_at(event.position())
-            # With Ctrl, a box is drawn inside another one.
-            draws = index < 0 or bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
-            self.select(-1 if draws else index)
-            self._doing = _Doing.DRAWING if draws else _Doing.MOVING
+            self._doing = _Doing.DRAWING
         if self._selected >= 0:
             self._before = self._boxes[self._selected]
 
@@ -305,9 +317,13 @@ class LabelView(QWidget):
         if doing is _Doing.DRAWING:
             start, end = self._to_image(self._pressed_at), self._to_image(event.position())
             box = self._inside((start.x(), start.y(), end.x(), end.y()))
-            if min(box[2] - box[0], box[3] - box[1]) >= _LEAST_PIXELS and self.class_id:
+            if min(box[2] - box[0], box[3] - box[1]) < _LEAST_PIXELS:
+                # A click selects what is there.
+                self.select(self._box_at(event.position()))
+            elif self.class_id:
                 self._tell((*self._boxes, LabelledBox(self.class_id, box)))
                 self.select(len(self._boxes) - 1)
+                self._is_grabbed = False
             self.update()
         elif doing in (_Doing.MOVING, _Doing.RESIZING):
             dragged = self._dragged(event.position())
@@ -386,6 +402,10 @@ class LabelView(QWidget):
         painter = QPainter(self)
         painter.fillRect(self.rect(), QColor(_BACKGROUND))
         if self._image is None:
+            painter.setPen(QColor(_INK))
+            text = self.rect().adjusted(_MARGIN, _MARGIN, -_MARGIN, -_MARGIN)
+            flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+            painter.drawText(text, flags, self.text)
             return
         scale, corner = self._place()
         size = self._image.size()
@@ -409,11 +429,14 @@ class LabelView(QWidget):
             pen.setStyle(Qt.PenStyle.DashLine)
         painter.setPen(pen)
         painter.drawRect(place)
-        text = self.names.get(each.class_id, "")
-        if each.score is not None:
-            text = f"{text}? {each.score:.0%}"
-        if each.difficult:
-            text = f"{text} ✱"
+        if is_selected:
+            half = _HANDLE / 2
+            for x in (place.left(), place.right()):
+                for y in (place.top(), place.bottom()):
+                    painter.fillRect(QRectF(x - half, y - half, _HANDLE, _HANDLE), colour)
+        text = self._text_of(each)
+        if not text:
+            return
         metrics = painter.fontMetrics()
         label = QRectF(
             place.left(),
@@ -425,11 +448,15 @@ class LabelView(QWidget):
         painter.fillRect(label, colour)
         painter.setPen(QColor("black" if colour.lightness() > 127 else "white"))
         painter.drawText(label, Qt.AlignmentFlag.AlignCenter, text)
-        if is_selected:
-            half = _HANDLE / 2
-            for x in (place.left(), place.right()):
-                for y in (place.top(), place.bottom()):
-                    painter.fillRect(QRectF(x - half, y - half, _HANDLE, _HANDLE), colour)
+
+    def _text_of(self, each: LabelledBox) -> str:
+        """Return what stands above a box. The only class of a project needs no name."""
+        parts = [self.names.get(each.class_id, "")] if len(self.names) > 1 else []
+        if each.score is not None:
+            parts.append(f"{each.score:.0%}?")
+        if each.difficult:
+            parts.append("✱")
+        return " ".join(parts)
 
     def _colour(self, class_id: int) -> QColor:
         blue, green, red = numbered_colour(max(class_id - 1, 0))

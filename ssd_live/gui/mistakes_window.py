@@ -4,21 +4,21 @@ import re
 from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QIcon, QImage, QImageReader, QPixmap
+from PySide6.QtGui import QCloseEvent, QIcon, QImage, QImageReader, QPixmap
 from PySide6.QtWidgets import QLabel, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from ssd_live.gui.jobs import Jobs
 
-_SIZE = (760, 620)
-_PICTURE, _CELL = QSize(220, 165), QSize(236, 210)
+_SIZE = (1010, 640)
+_PICTURE, _CELL = QSize(300, 225), QSize(316, 270)
 # The names that `project train` gives to the images: a number, the kind, and the image's own name.
-_NAME = re.compile(r"\d+ (missed|wrong) (.+)")
+_NAME = re.compile(r"\d+ (missed|misplaced|wrong) (.+)")
 
 
 class MistakesWindow(QWidget):
     """A window with the images of mistakes in a folder, in the order of their names.
 
-    `chosen` is emitted with the beginning of the file name of an image of the project that the user
+    `chosen` is emitted with the name, without its ending, of an image of the project that the user
     double-clicks.
     """
 
@@ -47,7 +47,11 @@ class MistakesWindow(QWidget):
         layout = QVBoxLayout(self)
         layout.addWidget(hint)
         layout.addWidget(self._list)
-        kinds = {"missed": self.tr("Missed"), "wrong": self.tr("Found wrongly")}
+        kinds = {
+            "missed": self.tr("Missed"),
+            "misplaced": self.tr("Found, but the box does not fit"),
+            "wrong": self.tr("Found wrongly"),
+        }
         for path in sorted(folder.glob("*.jpg")):
             match = _NAME.fullmatch(path.stem)
             if match is not None:
@@ -60,16 +64,17 @@ class MistakesWindow(QWidget):
         """Show an image in its row as soon as it is read."""
 
         def show(image: QImage) -> None:
-            if not self._is_closing and not image.isNull():
+            if not image.isNull():
                 self._list.item(row).setIcon(QIcon(QPixmap.fromImage(image)))
 
         self._jobs.do(lambda: QImage() if self._is_closing else _small(path), show)
 
-    def close_window(self) -> None:
-        """End the thread that reads images, and close the window."""
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
         self._is_closing = True
         self._jobs.close()
-        self.close()
+        super().closeEvent(event)
+        # Its images take a hundred MB.
+        self.deleteLater()
 
 
 def _small(path: Path) -> QImage:

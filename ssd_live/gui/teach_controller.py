@@ -1,11 +1,10 @@
 """Open projects from the window, put frames into them, and use what they have learned."""
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QObject, QStandardPaths, QTimer
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QFileDialog, QInputDialog, QMainWindow
 
@@ -30,7 +29,7 @@ _COLLECT_MS, _MOST_COLLECTED = 2000, 500
 class TeachController(QObject):
     """Opens one project at a time in a window of its own.
 
-    `model` loads what a project has learned. `folder` returns where a new project is suggested.
+    `model` loads what a project has learned.
     """
 
     def __init__(
@@ -41,13 +40,12 @@ class TeachController(QObject):
         notice: Notices,
         model: ModelController,
         settings: Settings,
-        folder: Callable[[], Path],
         actions: Actions,
     ) -> None:
         super().__init__(window)
         self._window, self._session, self._grid = window, session, grid
         self._notice, self._model, self._settings = notice, model, settings
-        self._folder, self._actions = folder, actions
+        self._actions = actions
         self.teach_window: TeachWindow | None = None
         self._timer = QTimer(self)
         self._timer.setInterval(_COLLECT_MS)
@@ -57,7 +55,9 @@ class TeachController(QObject):
 
     def ask_new(self) -> None:
         """Ask for the folder and the classes of a new project, and open it."""
-        start = str(self._folder() / "my-objects")
+        documents = QStandardPaths.StandardLocation.DocumentsLocation
+        folder = Path(QStandardPaths.writableLocation(documents) or Path.home())
+        start = str((folder if folder.is_dir() else Path.home()) / "my-objects")
         name, _ = QFileDialog.getSaveFileName(
             self._window, self.tr("New project: the name of its folder"), start
         )
@@ -82,7 +82,7 @@ class TeachController(QObject):
 
     def ask_open(self) -> None:
         """Ask for the folder of a project, and open it."""
-        start = self._settings.project or str(self._folder())
+        start = self._settings.project or str(Path.home())
         name = QFileDialog.getExistingDirectory(self._window, self.tr("Open a project"), start)
         if name:
             self.open(Path(name))
@@ -94,11 +94,14 @@ class TeachController(QObject):
                 self.teach_window.raise_()
                 self.teach_window.activateWindow()
                 return
+            self._stop_collecting()
             self.teach_window.close()
         project: Project | None = None
         try:
             project = Project(folder)
-            window = TeachWindow(project, lambda: self._model.in_use, self._window)
+            window = TeachWindow(
+                project, lambda: self._model.in_use, self._window, self._media_folder
+            )
         except SsdLiveError as error:
             if project is not None:
                 project.close()
@@ -149,6 +152,9 @@ class TeachController(QObject):
         if window is None or not window.isVisible():
             self._stop_collecting()
             return
+        if not window.isEnabled():
+            # Images are being added.
+            return
         if picture is None or picture.frame is self._last_collected:
             # The source is lost or paused.
             return
@@ -167,13 +173,14 @@ class TeachController(QObject):
         if kind == "failed":
             self._stop_collecting()
             self._said(kind, text)
-        elif kind == "added":
+        elif kind == "added" and self._timer.isActive():
             self._collected += 1
-            text = self.tr("Collected {count} frames")
-            if self._collected >= _MOST_COLLECTED:
+            count = self._collected
+            text = self.tr("Collected %n frame(s)", "", count)
+            if count >= _MOST_COLLECTED:
                 self._stop_collecting()
-                text = self.tr("Collected {count} frames, which is enough for now")
-            self._said(kind, text.format(count=self._collected))
+                text = self.tr("Collected %n frame(s), which is enough for now", "", count)
+            self._said(kind, text)
 
     def _stop_collecting(self) -> None:
         self._timer.stop()
@@ -190,6 +197,12 @@ class TeachController(QObject):
             self.open(Path(self._settings.project))
         is_open = self.teach_window is not None and self.teach_window.isVisible()
         return self.teach_window if is_open else None
+
+    def _media_folder(self) -> str:
+        """Return the folder of the file that is shown, or "" if none is."""
+        state = self._session.pipeline.state
+        path = Path(state.spec.address) if state is not None else Path()
+        return str(path.parent) if path.is_file() else ""
 
     def _place_of(self, frame: Frame) -> tuple[str, float]:
         """Return where a frame comes from, and its time there in seconds.

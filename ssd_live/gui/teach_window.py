@@ -1,6 +1,8 @@
 """The window in which a person labels the images of a project, and trains a detector on them."""
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -9,12 +11,14 @@ from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QComboBox,
     QFileDialog,
+    QFrame,
     QHBoxLayout,
     QLabel,
     QListWidget,
     QListWidgetItem,
     QMessageBox,
     QPushButton,
+    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -26,7 +30,9 @@ from ssd_live.gui.class_panel import MOST_KEYS, ClassPanel
 from ssd_live.gui.jobs import Jobs
 from ssd_live.gui.label_view import LabelView
 from ssd_live.gui.mistakes_window import MistakesWindow
+from ssd_live.gui.teach_help import TeachHelp
 from ssd_live.gui.training_panel import TrainingPanel
+from ssd_live.gui.transport import clock
 from ssd_live.gui.versions_panel import VersionsPanel
 from ssd_live.imaging.frame import Frame
 from ssd_live.imaging.image_files import IMAGE_SUFFIXES, VIDEO_SUFFIXES, read_image
@@ -42,13 +48,18 @@ from ssd_live.project.suggest import suggested
 from ssd_live.remote.network import ModelRequest
 
 _SIZE = (1240, 780)
-_SIDE_WIDTH = 230
+_SIDE_WIDTH = 250
+_CLASSES_HEIGHT = 190
+_STATE_LINES = 2
 _SUGGESTED_FROM = 0.3
 _CLOSE_SECONDS = 60.0
+_TENTH = 0.1
 # What the names of files begin with that came from the live window.
 _LIVE_STEM = "live"
 _VIDEO_EVERY_SECONDS, _VIDEO_COUNT = 1.0, 60
 
+# Images before and after boxes were carried into them.
+Carried = list[tuple[ProjectImage, ProjectImage]]
 # What became of a frame for the project.
 Said = Literal["added", "near", "failed"]
 
@@ -56,7 +67,8 @@ Said = Literal["added", "near", "failed"]
 class TeachWindow(QWidget):
     """A window for `project`, which it closes at its end.
 
-    `model_request` returns the model that suggests boxes. `used` is emitted with the name of the
+    `model_request` returns the model that suggests boxes, and `media_folder` the folder in which
+    the user looks for images. `used` is emitted with the name of the
     model when a version was put into use, and with "" when none is in use any more.
     """
 
@@ -68,8 +80,10 @@ class TeachWindow(QWidget):
         project: Project,
         model_request: Callable[[], ModelRequest],
         parent: QWidget | None = None,
+        media_folder: Callable[[], str] = lambda: "",
     ) -> None:
         super().__init__(parent, Qt.WindowType.Window)
+        self._media_folder = media_folder
         self._project, self._editor = project, Editor(project)
         self._model_request = model_request
         # Used in the thread of the jobs.
@@ -79,11 +93,12 @@ class TeachWindow(QWidget):
         self._jobs = Jobs("images of the project", self)
         # Images are shown while objects are followed.
         self._follow_jobs = Jobs("following objects", self)
-        for jobs in (self._jobs, self._follow_jobs):
-            jobs.failed.connect(self._say)
+        self._jobs.failed.connect(self._say)
+        self._follow_jobs.failed.connect(self._follow_failed)
+        # Set to end what follows objects; None while nothing does.
+        self._following: threading.Event | None = None
         self._pixels: Pixels | None = None
-        self._mistakes: MistakesWindow | None = None
-        self._is_closing = self._is_carrying = False
+        self._is_closing = False
         self._carrying.connect(self._show_carrying)
         # Pixels that come after another image was chosen are left out.
         self._asked = 0
@@ -132,14 +147,21 @@ class TeachWindow(QWidget):
         self._counts, self._state = QLabel(), QLabel()
         self._hint = QLabel(
             self.tr(
-                "Draw a box around each object. 1 to 9: class · Enter: all are labelled, next · "
-                "N: nothing here · C: copy, T: carry boxes from the image before · Shift+T: follow "
-                "through the video · X: difficult · Delete · Ctrl+Z: undo · wheel: zoom"
+                "Draw a box around each object; click a box to move it · 1 to 9: class · Enter: "
+                "all are right, next image · N: nothing here · F1: all keys"
             )
         )
         for label in (self._state, self._hint):
             label.setWordWrap(True)
-        self._add = QPushButton(self.tr("Add images…"))
+        # The image must not move when a line comes or goes.
+        self._state.setFixedHeight(_STATE_LINES * self._state.fontMetrics().lineSpacing())
+        self._state.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self._view.text = self.tr(
+            "Add images or a video, or take frames from the main window: with the key J, or with "
+            "“Collect a frame every 2 seconds” in its menu Tools."
+        )
+        self._add = QPushButton(self.tr("Add images or a video…"))
+        self._add.setToolTip(self.tr("Of a video, a frame of each second is added"))
         self._add.clicked.connect(self._ask_for_images)
         self._suggest = QPushButton(self.tr("Suggest (S)"))
         self._suggest.setToolTip(self.tr("Ask the model in use for boxes in this image"))
@@ -150,7 +172,7 @@ class TeachWindow(QWidget):
         )
         self._carry.clicked.connect(self._carry_on)
         self._training = TrainingPanel(self._project)
-        self._versions = VersionsPanel(self._project.folder, self._project.name)
+        self._versions = VersionsPanel(self._project, self)
         self._training.trained.connect(self._versions.refresh)
         self._versions.used.connect(self._used)
         self._versions.mistakes_asked.connect(self._show_mistakes)
@@ -166,16 +188,28 @@ class TeachWindow(QWidget):
         middle.addWidget(self._view, 1)
         middle.addWidget(self._hint)
         middle.addWidget(self._state)
-        right.addWidget(self._classes, 1)
+        self._classes.setFixedHeight(_CLASSES_HEIGHT)
+        right.addWidget(self._classes)
         for widget in (
             *(self._suggest, self._carry),
             *(self._training, self._versions),
         ):
             right.addWidget(widget)
+        # What comes and goes is at the end, so that no button moves under the mouse.
+        right.addStretch(1)
+        side = QWidget()
+        side.setLayout(right)
+        right.setContentsMargins(0, 0, 0, 0)
+        scrolled = QScrollArea()
+        scrolled.setWidget(side)
+        scrolled.setWidgetResizable(True)
+        scrolled.setFrameShape(QFrame.Shape.NoFrame)
+        scrolled.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scrolled.setFixedWidth(_SIDE_WIDTH + scrolled.verticalScrollBar().sizeHint().width())
         layout = QHBoxLayout(self)
         layout.addLayout(left)
         layout.addLayout(middle, 1)
-        layout.addLayout(right)
+        layout.addWidget(scrolled)
         self._list.setFixedWidth(_SIDE_WIDTH)
         self._classes.setFixedWidth(_SIDE_WIDTH)
         for panel in (self._training, self._versions):
@@ -191,7 +225,6 @@ class TeachWindow(QWidget):
             (("U",), self._mark_unlabelled),
             (("C",), lambda: self._copy_before(carries=False)),
             (("T",), lambda: self._copy_before(carries=True)),
-            (("Shift+T",), self._carry_on),
             (("S",), self._ask_for_suggestions),
             (("X",), view.toggle_difficult),
             (("Delete", "Backspace"), view.delete_selected),
@@ -202,9 +235,12 @@ class TeachWindow(QWidget):
             (("Ctrl+-",), lambda: view.zoom(0.8)),
             (("Ctrl+0",), view.fit),
             (("Escape",), lambda: view.select(-1)),
+            (("F1",), lambda: TeachHelp(self).exec()),
         ):
             for key in keys:
                 QShortcut(QKeySequence(key), self, slot)
+        # A key that is held down must not stop what it began.
+        QShortcut(QKeySequence("Shift+T"), self, self._carry_on).setAutoRepeat(False)
         for number in range(MOST_KEYS):
             QShortcut(QKeySequence(str(number + 1)), self, lambda row=number: self._set_class(row))
 
@@ -253,7 +289,7 @@ class TeachWindow(QWidget):
         # Suggestions have a question mark.
         counts = (str(sure or ""), f"{guesses}?" if guesses else "")
         more = f" ({' + '.join(filter(None, counts))})" if any(counts) else ""
-        item.setText(f"{mark}{Path(image.file_name).stem}{more}")
+        item.setText(f"{mark}{_title_of(image)}{more}")
 
     def _show_counts(self) -> None:
         done, count = self._project.labelled_count, len(self._project)
@@ -274,6 +310,7 @@ class TeachWindow(QWidget):
         """Show the classes after one was merged into another."""
         # Earlier boxes are of a class that is gone.
         self._editor.forget()
+        self._stop_following()
         self._show_classes()
         self._show_list()
 
@@ -401,36 +438,40 @@ class TeachWindow(QWidget):
         """Add boxes to those that the shown image has now; equal ones are not added again."""
         image = self._shown_image
         if image is not None:
-            new = tuple(each for each in boxes if each not in image.boxes)
+            new = [each for each in self._of_known_classes(boxes) if each not in image.boxes]
             self._store_boxes((*image.boxes, *new))
 
     def _carry_on(self) -> None:
         """Follow the objects of this image through its video, or stop that."""
         image = self._shown_image
-        if self._is_carrying:
-            self._is_carrying = False
+        if self._following is not None:
+            self._stop_following()
         elif image is not None:
             if not image.boxes:
                 self._say(self.tr("Draw a box around each object first"))
                 return
-            self._is_carrying = True
+            stop = self._following = threading.Event()
             self._say(self.tr("Following the objects … (Shift+T stops)"))
-            self._follow_jobs.do(lambda: self._carried(image), self._show_carried)
+            self._follow_jobs.do(
+                lambda: self._carried(image, stop), lambda its: self._show_carried(its, stop)
+            )
 
-    def _carried(self, image: ProjectImage) -> list[tuple[ProjectImage, ProjectImage]] | str:
+    def _stop_following(self) -> None:
+        """End what follows objects; what it has found so far is kept."""
+        if self._following is not None:
+            self._following.set()
+            self._following = None
+
+    def _carried(self, image: ProjectImage, stop: threading.Event) -> Carried | str:
         """Return the images after `image`, before and after its boxes were carried into them."""
-
-        def is_stopped() -> bool:
-            return self._is_closing or not self._is_carrying
-
         before = {its.number: its for its in self._project.images}
         try:
             return [
-                (before[its.number], its)
+                (before.get(its.number, its), its)
                 for its in carried_through(
                     self._project,
                     image,
-                    is_stopped,
+                    stop.is_set,
                     lambda done, count: self._carrying.emit(done, count),
                 )
             ]
@@ -438,38 +479,68 @@ class TeachWindow(QWidget):
             return str(error)
 
     def _show_carrying(self, done: int, count: int) -> None:
-        if self._is_carrying:
+        if self._following is not None:
             text = self.tr("Following the objects: {done} of {count} images (Shift+T stops)")
             self._say(text.format(done=done, count=count))
 
-    def _show_carried(self, carried: list[tuple[ProjectImage, ProjectImage]] | str) -> None:
-        self._is_carrying = False
+    def _show_carried(self, carried: Carried | str, stop: threading.Event) -> None:
+        if self._following is stop:
+            self._following = None
         if isinstance(carried, str):
             self._say(carried)
             return
-        # What was labelled meanwhile stays.
+        # What was labelled or merged meanwhile stays.
         now = {its.number: its for its in self._project.images}
-        kept = [after for before, after in carried if now.get(before.number) == before]
+        kept = [
+            replace(now[its.number], boxes=self._of_known_classes(its.boxes))
+            for before, its in carried
+            if its.number in now
+            and not now[its.number].is_labelled
+            and now[its.number].sure_boxes == before.sure_boxes
+        ]
         if not kept:
-            self._say(self.tr("No image without labels follows this one in the same video"))
+            text = self.tr(
+                "No box was carried: the objects were not found again, or no image without labels "
+                "follows in the same video"
+            )
+            self._say("" if stop.is_set() else text)
         elif self._try(lambda: self._editor.replace(kept)):
-            self._show_list()
-            text = self.tr("Carried the boxes into {count} images; correct them, and press Enter")
-            self._say(text.format(count=len(kept)))
+            self._show_rows({its.number for its in kept})
+            count = len(kept)
+            text = self.tr("Carried boxes into %n image(s).", "", count)
+            more = self.tr(
+                "Go on with D, correct what is wrong, and press Enter. After a correction, Shift+T "
+                "carries on from there."
+            )
+            self._say(f"{text} {more}")
 
-    def _step(self, move: Callable[[], int | None]) -> None:
-        """Undo or redo, and go to the image that it changed."""
+    def _follow_failed(self, text: str) -> None:
+        self._following = None
+        self._say(text)
+
+    def _of_known_classes(self, boxes: Sequence[LabelledBox]) -> tuple[LabelledBox, ...]:
+        """Return the boxes of classes that were not merged into others meanwhile."""
+        return tuple(each for each in boxes if each.class_id in self._project.classes)
+
+    def _step(self, move: Callable[[], list[int]]) -> None:
+        """Undo or redo, and go to the first image that it changed."""
         try:
-            number = move()
+            numbers = move()
         except SsdLiveError as error:
             self._say(str(error))
             return
-        row = None if number is None else self._row_of(number)
-        if number is not None and row is not None:
-            if row != self._list.currentRow():
-                self._list.setCurrentRow(row)
-            self._show_item(self._list.item(row), self._project.image(number))
+        row = self._row_of(numbers[0]) if numbers else None
+        if row is not None and row != self._list.currentRow():
+            self._list.setCurrentRow(row)
+        self._show_rows(set(numbers))
         self._show_boxes()
+
+    def _show_rows(self, numbers: Collection[int]) -> None:
+        """Show what these images have now in the list."""
+        for row in range(self._list.count()):
+            item = self._list.item(row)
+            if _number_of(item) in numbers:
+                self._show_item(item, self._project.image(_number_of(item)))
 
     def _ask_to_remove(self) -> None:
         """Ask whether the shown image is to be deleted, and delete it."""
@@ -477,8 +548,14 @@ class TeachWindow(QWidget):
         if image is None:
             return
         question = self.tr("Delete the image {name} from the project? There is no way back.")
+        buttons = QMessageBox.StandardButton
         answer = QMessageBox.question(
-            self, self.tr("Delete the image"), question.format(name=image.file_name)
+            self,
+            self.tr("Delete the image"),
+            question.format(name=image.file_name),
+            buttons.Yes | buttons.No,
+            # Enter is the key that is pressed the most.
+            buttons.No,
         )
         if answer == QMessageBox.StandardButton.Yes:
             self._remove(image)
@@ -573,8 +650,6 @@ class TeachWindow(QWidget):
             return image
 
         def added(image: ProjectImage | str | None) -> None:
-            if self._is_closing:
-                return
             if image is None:
                 said("near", self.tr("An image that looks the same is in the project already"))
             elif isinstance(image, str):
@@ -587,7 +662,7 @@ class TeachWindow(QWidget):
 
     def _show_new(self, image: ProjectImage) -> None:
         """List a new image; what is being labelled stays as it is."""
-        if self._filter.currentData() in ("", "todo"):
+        if self._filter.currentData() in ("", "todo", "doubt"):
             self._list_image(image)
         self._show_counts()
         if self._image is None:
@@ -598,7 +673,7 @@ class TeachWindow(QWidget):
         names, _ = QFileDialog.getOpenFileNames(
             self,
             self.tr("Add images"),
-            "",
+            self._media_folder(),
             self.tr("Images and videos ({suffixes})").format(suffixes=suffixes),
         )
         if names:
@@ -606,7 +681,7 @@ class TeachWindow(QWidget):
 
     def add_paths(self, paths: Sequence[Path]) -> None:
         """Add image files, and a frame of each second of videos."""
-        # Nothing else writes to the project meanwhile, because labelling waits for its end.
+        # Labelling waits for its end.
         self._say(self.tr("Adding images …"))
         self.setEnabled(False)
         project = self._project
@@ -644,8 +719,11 @@ class TeachWindow(QWidget):
         elif collected.findings:
             self._say(collected.findings[0])
         else:
-            text = self.tr("Added {count} images; {near} near-duplicates left out")
-            self._say(text.format(count=collected.images, near=collected.near))
+            text = self.tr("Added %n image(s)", "", collected.images)
+            if collected.near:
+                near = self.tr("%n near-duplicate(s) left out", "", collected.near)
+                text = f"{text}; {near}"
+            self._say(text)
         self._view.setFocus()
 
     def _used(self, name: str) -> None:
@@ -655,18 +733,23 @@ class TeachWindow(QWidget):
 
     def _show_mistakes(self, folder: Path) -> None:
         """Show the images of the mistakes of a version."""
-        if self._mistakes is not None:
-            self._mistakes.close_window()
+        self._close_mistakes()
         title = self.tr("Mistakes of version {number}").format(number=folder.parent.name)
-        self._mistakes = MistakesWindow(folder, title, self)
-        self._mistakes.chosen.connect(self._show_named)
-        self._mistakes.show()
+        window = MistakesWindow(folder, title, self)
+        window.chosen.connect(self._show_named)
+        window.show()
+
+    def _close_mistakes(self) -> None:
+        for window in self.findChildren(MistakesWindow):
+            window.close()
 
     def _show_named(self, stem: str) -> None:
-        """Show the image whose file has a name that begins so."""
+        """Show the image for judging whose file has this name without its ending."""
         for image in self._project.images:
-            if Path(image.file_name).stem == stem:
+            if image.part == "judge" and Path(image.file_name).stem == stem:
                 self._show_image(image.number)
+                return
+        self._say(self.tr("The image {name} is not in the project any more").format(name=stem))
 
     def _show_image(self, number: int) -> None:
         """Choose an image; if the list leaves it out, list all."""
@@ -688,8 +771,8 @@ class TeachWindow(QWidget):
         self._is_closing = True
         self._training.close_panel()
         self._versions.close_panel()
-        if self._mistakes is not None:
-            self._mistakes.close_window()
+        self._close_mistakes()
+        self._stop_following()
         self._follow_jobs.close(_CLOSE_SECONDS)
         # What is being added is completed first, up to the image that is being read.
         self._jobs.do(self._forget_detector, lambda _: None)
@@ -709,6 +792,14 @@ class TeachWindow(QWidget):
 
 def _number_of(item: QListWidgetItem) -> int:
     return int(item.data(Qt.ItemDataRole.UserRole))
+
+
+def _title_of(image: ProjectImage) -> str:
+    """Return the name of an image: for a frame of a video, the video and the time in it."""
+    path = Path(image.source)
+    if image.seconds is None or path.suffix.lower() not in VIDEO_SUFFIXES:
+        return Path(image.file_name).stem
+    return f"{path.stem} {clock(image.seconds, tenths=image.seconds % 1 >= _TENTH)}"
 
 
 def _doubt_of(image: ProjectImage) -> float:

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from ssd_live.project.training_log import LogRow
 
-_HEIGHT = 84
+_HEIGHT, _SPACE = 96, 8
 _LOSS_COLOUR, _CHECK_COLOUR = "#3b82f6", "#22c55e"
 
 
@@ -36,6 +36,8 @@ class TrainingChart(QWidget):
             item.setMenuEnabled(False)
             item.setMouseEnabled(False, False)
             item.hideButtons()
+            # The first and the last number of the axis must not be cut.
+            item.setContentsMargins(0, _SPACE, _SPACE, 0)
             pen = pyqtgraph.mkPen(colour, width=2)
             self._curves.append(plot.plot([], [], pen=pen, symbol="o", symbolSize=4))
             self._plots.append(plot)

@@ -44,11 +44,13 @@ class TrainingPanel(QWidget):
         self._child.told.connect(self._told)
         self._child.ended.connect(self._child_ended)
         self._jobs = Jobs("size of PyTorch", self)
-        self._is_closing = False
+        # Whether pip is asked how large PyTorch is.
+        self._is_asking = False
         # What the child does: "train", "finish" or "install".
         self._then = ""
         self._train = QPushButton(self.tr("Train"))
         self._train.clicked.connect(self._toggle_training)
+        self._train.setToolTip(self.tr("Learn from all labelled images; labelling can go on"))
         self._finish = QPushButton(self.tr("Keep what is learned"))
         self._finish.clicked.connect(lambda: self._start_training("--finish"))
         self._bar, self._left = BusyBar(), QLabel()
@@ -69,7 +71,6 @@ class TrainingPanel(QWidget):
 
     def close_panel(self) -> None:
         """End a training; it goes on from its last checkpoint later."""
-        self._is_closing = True
         self._child.kill()
         self._jobs.close()
 
@@ -77,7 +78,7 @@ class TrainingPanel(QWidget):
         runs = self._child.is_running
         is_training = runs and self._then == "train"
         self._train.setText(self.tr("Pause") if is_training else self.tr("Train"))
-        self._train.setEnabled(is_training or not runs)
+        self._train.setEnabled((is_training or not runs) and not self._is_asking)
         is_paused = not runs and (self._project.folder / "training" / "last.pt").is_file()
         if is_paused:
             self._train.setText(self.tr("Go on with the training"))
@@ -139,14 +140,14 @@ class TrainingPanel(QWidget):
         if command is None:
             self.said.emit(self.tr("Training needs PyTorch, which cannot be installed from here"))
             return
-        self._train.setEnabled(False)
+        self._is_asking = True
+        self._show_state()
         self.said.emit(self.tr("Asking pip how large PyTorch is …"))
         self._jobs.do(lambda: download_size(command), lambda size: self._ask(command, size))
 
     def _ask(self, command: list[str], size: int | None) -> None:
         """Ask whether to install what a training needs, and do so."""
-        if self._is_closing:
-            return
+        self._is_asking = False
         self.said.emit("")
         if size is None:
             how_large = self.tr("some hundred MB, or several GB with the libraries for NVIDIA GPUs")
@@ -177,6 +178,6 @@ class TrainingPanel(QWidget):
             self.trained.emit()
         elif code == _PAUSED_CODE:
             self.said.emit(self.tr("The training is paused"))
-        elif last:
-            self.said.emit(last)
+        else:
+            self.said.emit(last or self.tr("The command could not be started"))
         self._show_state()

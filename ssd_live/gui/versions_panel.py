@@ -15,12 +15,13 @@ from PySide6.QtWidgets import (
 
 from ssd_live.errors import SsdLiveError
 from ssd_live.gui.child import Child
-from ssd_live.gui.verdict import verdict_of
+from ssd_live.gui.verdict import figures_of, verdict_of
+from ssd_live.project.store import Project
 from ssd_live.project.versions import MISTAKES, Version, active_version, versions_of
 
 
 class VersionsPanel(QWidget):
-    """The versions of the project `name` in `folder`: how good each is, and which one is in use.
+    """The versions of `project`: how good each is, and which one is in use.
 
     The work is done by commands in a child process. `said` is emitted with a line for the user.
     `used` is emitted with the name of the model when a version was put into use, and with "" when
@@ -32,13 +33,16 @@ class VersionsPanel(QWidget):
     used = Signal(str)
     mistakes_asked = Signal(object)
 
-    def __init__(self, folder: Path, name: str, parent: QWidget | None = None) -> None:
+    def __init__(self, project: Project, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._folder, self._name = folder, name
+        self._project = project
+        self._folder, self._name = project.folder, project.name
         self._child = Child(self)
         self._child.ended.connect(self._child_ended)
         # What the child does: "use", "undo", "int8" or "export".
         self._then = ""
+        # The version that was in use before.
+        self._before: int | None = None
         self._versions: list[Version] = []
         self._choice = QComboBox()
         self._choice.setAccessibleName(self.tr("Versions"))
@@ -56,7 +60,7 @@ class VersionsPanel(QWidget):
         menu.addAction(self.tr("Write it to a file for another machine…")).triggered.connect(
             self._ask_export
         )
-        menu.addAction(self.tr("Make its fast form (INT8)")).triggered.connect(self._make_int8)
+        menu.addAction(self.tr("Use its fast form (INT8)")).triggered.connect(self._make_int8)
         self._more.setMenu(menu)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -109,6 +113,7 @@ class VersionsPanel(QWidget):
         if version is None:
             return
         self._verdict.setText(verdict_of(version))
+        self._verdict.setToolTip(figures_of(version))
         is_used = version.number == active
         self._use.setVisible(not is_used)
         self._undo.setVisible(is_used)
@@ -130,7 +135,14 @@ class VersionsPanel(QWidget):
 
     def _make_int8(self) -> None:
         """Put the chosen version into use with its INT8 form, if that finds the same."""
-        if self._chosen is not None:
+        if self._chosen is None:
+            return
+        try:
+            # The form is checked on the labels in the file.
+            self._project.tidy()
+        except SsdLiveError as error:
+            self.said.emit(str(error))
+        else:
             how = ["--version", str(self._chosen.number), "--int8"]
             self._start("int8", how, self.tr("Making the fast form, which takes minutes …"))
 
@@ -153,7 +165,7 @@ class VersionsPanel(QWidget):
 
     def _start(self, what: str, how: list[str], text: str) -> None:
         if not self._child.is_running:
-            self._then = what
+            self._then, self._before = what, self._active()
             self.said.emit(text)
             self._child.start(["project", "use", str(self._folder), *how])
             self._show_chosen()
@@ -161,16 +173,17 @@ class VersionsPanel(QWidget):
     def _child_ended(self, code: int, last: str) -> None:
         what, active = self._then, self._active()
         # A version whose INT8 form is refused is in use all the same.
-        if what == "int8" or (code == 0 and what != "export"):
+        if active != self._before or (code == 0 and what != "export"):
             self.used.emit(self._name if active else "")
         if code != 0:
-            self.said.emit(last)
+            self.said.emit(last or self.tr("The command could not be started"))
         elif what == "export":
             self.said.emit(self.tr("The file is written; open it on the other machine as a model"))
         elif what == "int8":
             self.said.emit(self.tr("The fast form is there, and used where it is faster"))
         elif active:
-            self.said.emit(self.tr("Version {number} is in use").format(number=active))
+            text = self.tr("Version {number} is in use: see the video in the main window")
+            self.said.emit(text.format(number=active))
         else:
             self.said.emit(self.tr("No version is in use any more"))
         index = self._choice.currentIndex()

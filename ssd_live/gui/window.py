@@ -224,7 +224,6 @@ class MainWindow(QMainWindow):
             self.notice,
             self._model,
             settings,
-            self._capture_actions.output_folder,
             actions,
         )
         self.statusBar().addPermanentWidget(self._readout.rates)

@@ -49,12 +49,12 @@ class Editor:
             self._done.append(change)
             self._undone.clear()
 
-    def undo(self) -> int | None:
-        """Undo the last change; return the number of its first image, or None if there is none."""
+    def undo(self) -> list[int]:
+        """Undo the last change; return the numbers of its images, or none if there is no change."""
         return self._step(self._done, self._undone, 0)
 
-    def redo(self) -> int | None:
-        """Do the last undone change again; return the number of its first image, or None."""
+    def redo(self) -> list[int]:
+        """Do the last undone change again; return the numbers of its images, or none."""
         return self._step(self._undone, self._done, 1)
 
     def forget(self) -> None:
@@ -62,7 +62,7 @@ class Editor:
         self._done.clear()
         self._undone.clear()
 
-    def _step(self, source: list[_Change], target: list[_Change], side: int) -> int | None:
+    def _step(self, source: list[_Change], target: list[_Change], side: int) -> list[int]:
         known = {image.number: image for image in self.project.images}
         while source:
             # An image may have been deleted meanwhile, and its part may have been decided.
@@ -76,5 +76,5 @@ class Editor:
                 continue
             self.project.put(wanted)
             target.append(source.pop())
-            return wanted[0].number
-        return None
+            return [image.number for image in wanted]
+        return []

@@ -27,6 +27,8 @@ _SHORTEST_SIDE = 3
 # its box; a place at that distance must be more alike by so much.
 _REACH, _REACH_COST = 0.35, 0.3
 _LEAST_REACH = 6
+# What has hardly any contrast cannot be told from its surroundings, in levels of 255.
+_LEAST_CONTRAST = 1.0
 # If nothing is as like the object as this, it is lost.
 _LOWEST_LIKENESS = 0.3
 # It is lost too if its likeness falls below this share of what it was before, as at a cut.
@@ -53,7 +55,7 @@ class Follower:
     def __init__(self, box: Box, pixels: Pixels) -> None:
         x1, y1, x2, y2 = box
         self._centre: _Point = np.array([(x1 + x2) / 2, (y1 + y2) / 2])
-        self._extent: _Point = np.array([x2 - x1, y2 - y1])
+        self._extent: _Point = np.maximum([x2 - x1, y2 - y1], 1.0)
         self._velocity: _Point = np.zeros(2)
         shrink = min(1.0, _LONGEST_SIDE / float(self._extent.max()))
         self._size = np.maximum(np.rint(self._extent * shrink), _SHORTEST_SIDE).astype(int)
@@ -130,7 +132,9 @@ class Follower:
 
 
 def _likeness(area: _Patch, look: _Patch) -> _Patch:
-    """Return how alike each place of an area is; where all is of one colour, 0."""
+    """Return how alike each place of an area is; 0 where the place or the look has no contrast."""
+    if look.std() < _LEAST_CONTRAST:
+        return np.zeros(np.subtract(area.shape[:2], look.shape[:2]) + 1, np.float32)
     likeness = cv2.matchTemplate(area, look, cv2.TM_CCOEFF_NORMED)
     return np.nan_to_num(np.asarray(likeness, np.float32), posinf=0, neginf=0)
 
@@ -152,18 +156,19 @@ def carried_through(
 ) -> Iterator[ProjectImage]:
     """Yield the next images of the video that `image` is from, with the boxes of `image`.
 
-    These are the images after it, up to the first one that is labelled. Boxes become suggestions
-    at the places where their objects are; their scores are how alike they look. Boxes that a person
-    has made in these images stay. Nothing is changed in the project. The objects are followed
+    These are the images after it, up to the first one that is labelled, in which at least one of
+    the objects was found. Boxes become suggestions at the places where their objects are, in place
+    of earlier suggestions; their scores are how alike they look. Boxes that a person has made in
+    these images stay. Nothing is changed in the project. The objects are followed
     through all frames of the video, if its file is still there; otherwise, from image to image.
     `progress` is called with the number of images that are done, and that of all. Raises
     `MediaError` if an image cannot be read.
     """
     targets = _next_images(project, image)
-    frames = _frames(project, image, targets)
+    frames = _frames(image, targets)
     followed: list[tuple[LabelledBox, Follower]] | None = None
     done = 0
-    for frame, target in frames:
+    for frame, reached in frames:
         if is_stopped():
             return
         pixels = frame.bgr()
@@ -171,13 +176,16 @@ def carried_through(
             followed = [(each, Follower(each.box, pixels)) for each in image.boxes]
             continue
         followed = [(each, its) for each, its in followed if its.follow(pixels)]
-        if target is not None:
+        if not followed:
+            return
+        for target in reached:
             boxes = [
                 replace(each, box=box, score=max(its.likeness, 0.0))
                 for each, its in followed
                 if (box := _inside(its.box, target)) is not None
             ]
-            yield _with_suggestions(target, boxes)
+            if boxes:
+                yield _with_suggestions(target, boxes)
             done += 1
             progress(done, len(targets))
     if followed is None:
@@ -205,40 +213,42 @@ def _next_images(project: Project, image: ProjectImage) -> list[ProjectImage]:
 
 
 def _frames(
-    project: Project, image: ProjectImage, targets: Sequence[ProjectImage]
-) -> Iterator[tuple[Frame, ProjectImage | None]]:
-    """Yield the frames of the video from that of `image` to the last target, which come along.
+    image: ProjectImage, targets: Sequence[ProjectImage]
+) -> Iterator[tuple[Frame, list[ProjectImage]]]:
+    """Yield the frames of the video from that of `image` to the last target, each with its targets.
 
     Nothing is yielded if the file of the video is not there any more, or is another one.
     """
     path = Path(image.source)
-    if image.seconds is None or not targets or not path.is_file():
+    if image.seconds is None or not targets:
         return
     try:
+        if not path.is_file():
+            return
         with VideoReader(path) as reader:
             start = max(image.seconds - float(reader.start_pts * reader.info.time_base), 0.0)
             left = list(targets)
             is_first = True
             for frame in (its for its in reader.read(start=start) if isinstance(its, Frame)):
-                if is_first and not _shows(project, image, frame):
+                if is_first and not _shows(image, frame):
                     return
+                reached = []
+                while not is_first and left and frame.time >= (left[0].seconds or 0.0) - 1e-3:
+                    reached.append(left.pop(0))
                 is_first = False
-                target = None
-                while left and frame.time >= (left[0].seconds or 0.0) - 1e-3:
-                    target = left.pop(0)
-                yield frame, target
+                yield frame, reached
                 if not left:
                     return
-    except MediaError:
+    except (MediaError, OSError):
         # What could be read was followed.
         return
 
 
-def _shows(project: Project, image: ProjectImage, frame: Frame) -> bool:
+def _shows(image: ProjectImage, frame: Frame) -> bool:
     """Return whether a frame is the one that an image of the project was made of."""
     if (frame.width, frame.height) != (image.width, image.height):
         return False
-    return Looks([look_of(read_image(project.path_of(image)))]).has(look_of(frame))
+    return Looks([image.look]).has(look_of(frame))
 
 
 def _image_to_image(
@@ -251,10 +261,12 @@ def _image_to_image(
     boxes: Sequence[LabelledBox] = image.boxes
     before = read_image(project.path_of(image)).bgr()
     for done, target in enumerate(targets, 1):
-        if not boxes or is_stopped():
+        if is_stopped():
             return
         pixels = read_image(project.path_of(target)).bgr()
         boxes = carried(boxes, before, pixels)
+        if not boxes:
+            return
         yield _with_suggestions(target, boxes)
         before = pixels
         progress(done, len(targets))
@@ -275,4 +287,4 @@ def _inside(box: Box, image: ProjectImage) -> Box | None:
     x1, y1, x2, y2 = box
     cut = max(x1, 0.0), max(y1, 0.0), min(x2, float(image.width)), min(y2, float(image.height))
     area, left = ((c - a) * (d - b) for a, b, c, d in (box, cut))
-    return cut if left >= _LEAST_SHARE * area and cut[0] < cut[2] else None
+    return cut if left >= _LEAST_SHARE * area and left > 0 else None

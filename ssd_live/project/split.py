@@ -1,5 +1,6 @@
 """Decide which labelled images a detector learns from, and which it is judged on."""
 
+import bisect
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -40,12 +41,20 @@ def apart(images: Iterable[ProjectImage]) -> set[int]:
             judged.setdefault(image.source, []).append(image.seconds)
         elif image.part == "train":
             learned.append(image)
+    for times in judged.values():
+        times.sort()
     return {
         image.number
         for image in learned
         if image.seconds is None
-        or all(abs(image.seconds - its) >= _ALIKE_SECONDS for its in judged.get(image.source, ()))
+        or not _has_near(judged.get(image.source, []), image.seconds, _ALIKE_SECONDS)
     }
+
+
+def _has_near(times: Sequence[float], time: float, within: float) -> bool:
+    """Return whether one of the sorted times is closer to `time` than `within`."""
+    place = bisect.bisect_right(times, time - within)
+    return place < len(times) and abs(times[place] - time) < within
 
 
 def _frames_with_parts(frames: Sequence[ProjectImage]) -> list[ProjectImage]:
@@ -57,8 +66,9 @@ def _frames_with_parts(frames: Sequence[ProjectImage]) -> list[ProjectImage]:
     pool: list[ProjectImage] = []
     for source, group in groups.items():
         free = []
+        earlier = sorted(decided.get(source, []), key=_time)
         for image in group:
-            part = _part_of_neighbour(image, decided.get(source, []))
+            part = _part_of_neighbour(image, earlier)
             if part:
                 result.append(replace(image, part=part))
             else:
@@ -127,7 +137,9 @@ def _are_close(one: ProjectImage, other: ProjectImage) -> bool:
 
 
 def _part_of_neighbour(image: ProjectImage, decided: Sequence[ProjectImage]) -> Part:
-    close = [other for other in decided if _are_close(image, other)]
+    """Return the part of the closest of some images in the order of time, or none."""
+    place = bisect.bisect_left(decided, _time(image), key=_time)
+    close = [other for other in decided[max(place - 1, 0) : place + 1] if _are_close(image, other)]
     if not close or image.seconds is None:
         return ""
     seconds = image.seconds

@@ -135,7 +135,7 @@ class Project(Closing):
     @property
     def labelled(self) -> list[ProjectImage]:
         """The images of which a person has said that all objects are labelled."""
-        return [image for image in self._images.values() if image.is_labelled]
+        return [image for image in self.images if image.is_labelled]
 
     def image(self, number: int) -> ProjectImage:
         """Return the image with this number. Raises `DataError` if there is none."""
@@ -202,12 +202,10 @@ class Project(Closing):
             raise UsageError(f"{old} and {new} are the same class; give two classes")
         changed = [
             image.merged(gone, kept)
-            for image in self._images.values()
+            for image in self.images
             if any(each.class_id == gone for each in image.boxes)
         ]
-        count = sum(
-            each.class_id == gone for image in self._images.values() for each in image.boxes
-        )
+        count = sum(each.class_id == gone for image in self.images for each in image.boxes)
         classes = {number: name for number, name in self._classes.items() if number != gone}
         merged = {old: kept if its == gone else its for old, its in self._merged.items()}
         merged[gone] = kept
@@ -245,7 +243,7 @@ class Project(Closing):
         with self._changing:
             labelled = self.labelled
             _write_json(self.folder / INSTANCES, coco_of(self._classes, labelled))
-            others = [image_record(its) for its in self._images.values() if not its.is_labelled]
+            others = [image_record(its) for its in self.images if not its.is_labelled]
             _write_json(
                 self.folder / UNLABELLED,
                 {"next": self._next_number, "merged": _listed(self._merged), "images": others},

@@ -1,5 +1,6 @@
 """Say which packages a training needs, and how they are installed."""
 
+import http.client
 import importlib.util
 import json
 import subprocess
@@ -64,7 +65,14 @@ def download_size(command: Sequence[str]) -> int | None:
         )
         wanted = json.loads(done.stdout)["install"]
         return sum(_size_of(entry["download_info"]["url"]) for entry in wanted)
-    except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError):
+    except (
+        OSError,
+        http.client.HTTPException,
+        subprocess.SubprocessError,
+        ValueError,
+        KeyError,
+        TypeError,
+    ):
         return None
 
 

@@ -101,8 +101,9 @@ def active_version(project: Path) -> int | None:
 
 def activate(project: Path, number: int) -> None:
     """Make a version the one in use. Raises `OutputError` if that cannot be written."""
-    history = [*_history(project), number]
-    _write_history(project, history)
+    history = _history(project)
+    if history[-1:] != [number]:
+        _write_history(project, [*history, number])
 
 
 def undo_activation(project: Path) -> int | None:

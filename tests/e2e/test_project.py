@@ -99,8 +99,8 @@ def test_boxes_are_carried_through_a_video(ssd: Run, tmp_path: Path) -> None:
     refused = ssd(*carry, others[0].file_name)
     assert (refused.code, "has no boxes; label its objects first" in refused.err) == (2, True)
     carried = ssd(*carry, first.file_name)
-    # At 2.5 s, the clip shows another scene.
-    assert carried.out == "carried 2 objects into 3 images\n", carried.err
+    # At 2.5 s, the clip shows another scene, and the objects are lost.
+    assert carried.out == "carried 2 objects into 2 images\n", carried.err
     with Project(folder) as project:
         boxes = [image.boxes for image in project.images if image.source == first.source][1:]
     assert [len(its) for its in boxes] == [1, 1, 0]
@@ -110,7 +110,7 @@ def test_boxes_are_carried_through_a_video(ssd: Run, tmp_path: Path) -> None:
         project.put([last])
     refused = ssd(*carry, last.file_name)
     assert refused.code == 1
-    assert "no image without labels follows it in the same video" in refused.err
+    assert "no image without labels follows in the same video" in refused.err
 
 
 def test_the_most_unsure_frames_of_a_video_are_added(ssd: Run, tmp_path: Path) -> None:
@@ -154,7 +154,9 @@ def test_a_detector_is_trained_judged_used_and_undone(
     judged = ssd("project", "judge", walkers, "--mistakes", tmp_path / "mistakes")
     assert judged.code == 0, judged.err
     assert "AP50" in judged.out
-    assert list((tmp_path / "mistakes").glob("* missed *.jpg"))
+    # The toy finds boxes everywhere: each is wrong, or beside a missed object.
+    assert list((tmp_path / "mistakes").glob("* wrong *.jpg"))
+    assert list((tmp_path / "mistakes").glob("* m* *.jpg"))
     for number, words in ((1, ("--version", "1")), (2, ())):
         used = ssd("project", "use", walkers, *words)
         assert used.code == 0, used.err

@@ -14,10 +14,12 @@ from ssd_live.backends.base import LoadOptions
 from ssd_live.commands.progress import notify
 from ssd_live.commands.project import BASE_MODEL, JudgeRequest
 from ssd_live.datasets.sheets import tile
-from ssd_live.datasets.types import DataSet
+from ssd_live.datasets.types import DataSet, boxes_array
 from ssd_live.errors import DataError, MediaError, SsdLiveError
+from ssd_live.evaluation.average_precision import overlaps
 from ssd_live.evaluation.evaluate import Evaluation, detector_of, evaluate
 from ssd_live.imaging.image_files import read_image, write_image
+from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.modelfile.file import ModelFile, read_model_file
 from ssd_live.project.judge import Judgement, Mistake, judge
@@ -27,6 +29,10 @@ from ssd_live.project.versions import active_version, make_folder, version_of, v
 
 _MOST_IMAGES = 200
 _IMAGE_SIZE = (640, 480)
+# What is around a mistake is shown as far as this share of its size, and these pixels.
+_MARGIN, _LEAST_MARGIN = 1.0, 40.0
+# A detection with this overlap with a missed object was meant for it.
+_MISPLACED_OVERLAP = 0.2
 
 
 def run(request: JudgeRequest) -> None:
@@ -127,22 +133,59 @@ def _judged(
 
 
 def _draw(folder: Path, evaluation: Evaluation, mistakes: Sequence[Mistake]) -> None:
-    """Write an image of each mistake; misses first, then wrong detections, surest first."""
-    ordered = sorted(mistakes, key=lambda its: (its.score is not None, -(its.score or 0.0)))
+    """Write an image of each mistake; misses first, then wrong detections, surest first.
+
+    A missed object that was found with a box that does not fit is one mistake of both.
+    """
+    misses = [its for its in mistakes if its.score is None]
+    wrong = sorted((its for its in mistakes if its.score is not None), key=lambda its: -_score(its))
+    shown: list[tuple[str, list[Mistake]]] = []
+    for miss in misses:
+        near = [its for its in wrong if _is_misplaced(its, miss)]
+        shown.append(("misplaced", [miss, near[0]]) if near else ("missed", [miss]))
+        wrong = [its for its in wrong if its not in near[:1]]
+    shown += [("wrong", [its]) for its in wrong]
     make_folder(folder)
-    for number, mistake in enumerate(ordered[:_MOST_IMAGES], 1):
-        path = evaluation.images[mistake.image].path
-        name = evaluation.classes[mistake.class_id]
-        if mistake.score is None:
-            kind, text = "missed", f"missed: {name}"
-        else:
-            kind, text = "wrong", f"wrong: {name} {mistake.score:.2f}"
+    for number, (kind, its) in enumerate(shown[:_MOST_IMAGES], 1):
+        path = evaluation.images[its[0].image].path
         with suppress(MediaError):
-            image = tile(
-                read_image(path).bgr(),
-                np.array([mistake.box], np.float32),
-                np.array([mistake.class_id]),
-                [text],
-                _IMAGE_SIZE,
-            )
+            image = _around(read_image(path).bgr(), its, kind, evaluation.classes)
             write_image(folder / f"{number:03} {kind} {path.stem}.jpg", image)
+
+
+def _score(mistake: Mistake) -> float:
+    return mistake.score or 0.0
+
+
+def _is_misplaced(wrong: Mistake, miss: Mistake) -> bool:
+    """Return whether a wrong detection is of an object that was missed, beside its place."""
+    if (wrong.image, wrong.class_id) != (miss.image, miss.class_id):
+        return False
+    overlap = overlaps(np.array(wrong.box, np.float32), boxes_array([miss.box]))
+    return bool(overlap[0] >= _MISPLACED_OVERLAP)
+
+
+def _around(
+    image: Pixels, mistakes: Sequence[Mistake], kind: str, classes: Sequence[str]
+) -> Pixels:
+    """Return the part of an image around mistakes, with their boxes."""
+    boxes = boxes_array([its.box for its in mistakes])
+    (x1, y1), (x2, y2) = boxes[:, :2].min(0), boxes[:, 2:].max(0)
+    margin = max(_MARGIN * max(x2 - x1, y2 - y1), _LEAST_MARGIN)
+    height, width = image.shape[:2]
+    left, top = max(int(x1 - margin), 0), max(int(y1 - margin), 0)
+    part = image[top : min(int(y2 + margin), height), left : min(int(x2 + margin), width)]
+    texts = []
+    for its in mistakes:
+        name = classes[its.class_id]
+        if its.score is not None:
+            name = f"{name} {its.score:.2f}"
+        texts.append(f"{'label' if kind == 'misplaced' and its.score is None else kind}: {name}")
+    return tile(
+        np.ascontiguousarray(part),
+        boxes - np.array([left, top, left, top], np.float32),
+        # Each box of a mistake has a colour of its own.
+        np.arange(len(mistakes)),
+        texts,
+        _IMAGE_SIZE,
+    )

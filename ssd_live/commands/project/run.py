@@ -272,7 +272,9 @@ def _suggest(project: Project, request: LabelRequest) -> Iterator[str]:
 def _carry(project: Project, request: LabelRequest) -> Iterator[str]:
     if request.carry is None:
         return
-    for image in _named(project, "--carry", request.carry):
+    for named in _named(project, "--carry", request.carry):
+        # An image before it may have been carried into it.
+        image = project.image(named.number)
         if not image.boxes:
             raise UsageError(f"--carry: {image.file_name} has no boxes; label its objects first")
         boxes = images = 0
@@ -282,8 +284,8 @@ def _carry(project: Project, request: LabelRequest) -> Iterator[str]:
             images, boxes = images + 1, boxes + len(changed.boxes) - len(changed.sure_boxes)
         if not images:
             raise DataError(
-                f"{image.file_name}: no image without labels follows it in the same video; add "
-                "frames of the video first"
+                f"{image.file_name}: no box was carried: the objects were not found again, or no "
+                "image without labels follows in the same video; add frames of the video first"
             )
         yield f"carried {counted(boxes, 'object')} into {counted(images, 'image')}"
 

@@ -25,23 +25,23 @@ def editor(tmp_path: Path) -> Iterator[Editor]:
 
 
 def test_changes_are_undone_and_done_again_without_end(editor: Editor) -> None:
-    assert editor.undo() is None
+    assert editor.undo() == []
     for count in range(1, 101):
         editor.set_boxes(1 + count % 3, (BOX,) * count)
     # What changes nothing is no step.
     editor.set_boxes(2, editor.project.image(2).boxes)
     last = [image.boxes for image in editor.project.images]
-    assert [editor.undo() for _ in range(3)] == [2, 1, 3]
+    assert [editor.undo() for _ in range(3)] == [[2], [1], [3]]
     for _ in range(97):
         editor.undo()
     assert [image.boxes for image in editor.project.images] == [(), (), ()]
-    assert editor.undo() is None
-    while editor.redo() is not None:
+    assert editor.undo() == []
+    while editor.redo():
         pass
     assert [image.boxes for image in editor.project.images] == last
     editor.undo()
     editor.set_boxes(1, ())
-    assert editor.redo() is None
+    assert editor.redo() == []
 
 
 def test_accepting_and_saying_nothing_are_steps_too(editor: Editor) -> None:
@@ -64,24 +64,24 @@ def test_deleted_images_are_passed_over_and_parts_stay(editor: Editor) -> None:
     project = editor.project
     project.put([replace(project.image(1), part="judge")])
     project.remove(project.image(2))
-    assert editor.undo() == 1
+    assert editor.undo() == [1]
     assert project.image(1).boxes == ()
     # It was decided after the change, and no step takes it back.
     assert project.image(1).part == "judge"
-    assert editor.redo() == 1
-    assert editor.redo() is None
+    assert editor.redo() == [1]
+    assert editor.redo() == []
 
 
 def test_several_images_are_changed_in_one_step(editor: Editor) -> None:
     project = editor.project
     editor.replace([replace(project.image(number), boxes=(BOX,)) for number in (1, 2, 3)])
     project.remove(project.image(1))
-    assert editor.undo() == 2
+    assert editor.undo() == [2, 3]
     assert [image.boxes for image in project.images] == [(), ()]
-    assert editor.redo() == 2
+    assert editor.redo() == [2, 3]
     assert [image.boxes for image in project.images] == [(BOX,), (BOX,)]
     editor.replace([])
-    assert editor.undo() == 2
+    assert editor.undo() == [2, 3]
 
 
 def _scene(x: int, y: int) -> np.ndarray:

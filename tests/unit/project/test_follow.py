@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
+from ssd_live.errors import MediaError
 from ssd_live.imaging.frame import Frame
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.project.collect import Collector, add_video
@@ -201,12 +202,45 @@ def test_a_large_object_is_followed_in_smaller_pictures() -> None:
     assert _overlap(follower.box, (6 * x1, 6 * y1, 6 * x2, 6 * y2)) > 0.75
 
 
-def test_the_first_image_may_be_gone(project: Project) -> None:
-    from ssd_live.errors import MediaError
-
+def test_an_image_may_be_gone_if_the_video_is_there(project: Project, tmp_path: Path) -> None:
     project.path_of(project.images[0]).unlink()
+    assert len(list(carried_through(project, project.images[0]))) == 9
+    gone = str(tmp_path / "gone.mp4")
+    project.put([replace(image, source=gone) for image in project.images])
     with pytest.raises(MediaError, match="no such file"):
         list(carried_through(project, project.images[0]))
+
+
+def test_nothing_is_changed_where_no_object_was_found(project: Project) -> None:
+    """Suggestions of a model stay where every object was lost."""
+    first, *others = project.images
+    guess = LabelledBox(1, (5.0, 5.0, 50.0, 50.0), score=0.7)
+    project.put([replace(image, boxes=(guess,)) for image in others])
+    only_bowl = replace(first, boxes=(LabelledBox(2, _leaving(0)),))
+    changed = list(carried_through(project, only_bowl))
+    assert [image.number for image in changed] == [image.number for image in others[:2]]
+    assert all(len(image.boxes) == 1 and image.boxes[0].class_id == 2 for image in changed)
+
+
+def test_a_path_that_is_no_path_is_no_video(project: Project) -> None:
+    project.put([replace(image, source="x" * 5000) for image in project.images])
+    assert list(carried_through(project, project.images[0]))
+
+
+def test_an_object_without_contrast_cannot_be_followed() -> None:
+    plain = BACKGROUND.copy()
+    plain[50:90, 50:90] = 255
+    assert not Follower((50.0, 50.0, 90.0, 90.0), plain).follow(plain)
+    # A box without a size is one of a pixel.
+    assert not Follower((60.0, 60.0, 60.0, 60.0), plain).follow(plain)
+
+
+def test_images_that_fall_on_one_frame_are_all_carried_into(project: Project) -> None:
+    first, second, *_ = project.images
+    twin = replace(second, number=project.next_number(), seconds=(second.seconds or 0) - 0.04)
+    project.put([twin])
+    numbers = [image.number for image in carried_through(project, first)]
+    assert numbers[:2] == [twin.number, second.number]
 
 
 def test_frames_of_a_camera_are_carried_from_image_to_image(tmp_path: Path) -> None:

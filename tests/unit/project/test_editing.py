@@ -72,6 +72,15 @@ def test_deleted_images_are_passed_over_and_parts_stay(editor: Editor) -> None:
     assert editor.redo() == []
 
 
+def test_changes_can_be_forgotten(editor: Editor) -> None:
+    editor.set_boxes(1, (BOX,))
+    editor.set_boxes(2, (BOX,))
+    editor.undo()
+    editor.forget()
+    assert (editor.undo(), editor.redo()) == ([], [])
+    assert editor.project.image(1).boxes == (BOX,)
+
+
 def test_several_images_are_changed_in_one_step(editor: Editor) -> None:
     project = editor.project
     editor.replace([replace(project.image(number), boxes=(BOX,)) for number in (1, 2, 3)])

@@ -220,6 +220,10 @@ def test_nothing_is_changed_where_no_object_was_found(project: Project) -> None:
     changed = list(carried_through(project, only_bowl))
     assert [image.number for image in changed] == [image.number for image in others[:2]]
     assert all(len(image.boxes) == 1 and image.boxes[0].class_id == 2 for image in changed)
+    # From image to image it is the same.
+    project.put([replace(image, source="gone.mp4") for image in project.images])
+    changed = list(carried_through(project, replace(only_bowl, source="gone.mp4")))
+    assert 0 < len(changed) < len(others)
 
 
 def test_a_path_that_is_no_path_is_no_video(project: Project) -> None:

@@ -211,9 +211,7 @@ class TeachWindow(QWidget):
         layout.addLayout(middle, 1)
         layout.addWidget(scrolled)
         self._list.setFixedWidth(_SIDE_WIDTH)
-        self._classes.setFixedWidth(_SIDE_WIDTH)
-        for panel in (self._training, self._versions):
-            panel.setFixedWidth(_SIDE_WIDTH)
+        side.setFixedWidth(_SIDE_WIDTH)
 
     def _make_shortcuts(self) -> None:
         view = self._view

@@ -2874,28 +2874,12 @@
         <translation>프로젝트에서 이미지 {name}을(를) 삭제하시겠습니까? 되돌릴 수 없습니다.</translation>
     </message>
     <message>
-        <source>Draw a box around each object first</source>
-        <translation>먼저 각 객체 둘레에 상자를 그리십시오</translation>
-    </message>
-    <message>
         <source>Follow through the video (Shift+T)</source>
         <translation>영상에서 따라가기(Shift+T)</translation>
     </message>
     <message>
-        <source>Following the objects … (Shift+T stops)</source>
-        <translation>객체를 따라가는 중… (Shift+T: 중지)</translation>
-    </message>
-    <message>
-        <source>Following the objects: {done} of {count} images (Shift+T stops)</source>
-        <translation>객체를 따라가는 중: 이미지 {count}개 중 {done}개 (Shift+T: 중지)</translation>
-    </message>
-    <message>
         <source>Mistakes of version {number}</source>
         <translation>버전 {number}의 오류</translation>
-    </message>
-    <message>
-        <source>No box was carried: the objects were not found again, or no image without labels follows in the same video</source>
-        <translation>옮긴 상자가 없습니다. 객체를 다시 찾지 못했거나 같은 영상에 라벨 없는 다음 이미지가 없습니다</translation>
     </message>
     <message>
         <source>The image {name} is not in the project any more</source>
@@ -2921,19 +2905,9 @@
             <numerusform>이미지 %n개를 추가했습니다</numerusform>
         </translation>
     </message>
-    <message numerus="yes">
-        <source>Carried boxes into %n image(s).</source>
-        <translation>
-            <numerusform>이미지 %n개로 상자를 옮겼습니다.</numerusform>
-        </translation>
-    </message>
     <message>
         <source>Draw a box around each object; click a box to move it · 1 to 9: class · Enter: all are right, next image · N: nothing here · F1: all keys</source>
         <translation>각 객체 둘레에 상자를 그리십시오. 상자를 클릭하면 옮길 수 있습니다 · 1~9: 클래스 · Enter: 모두 맞음, 다음 이미지 · N: 아무것도 없음 · F1: 모든 키</translation>
-    </message>
-    <message>
-        <source>Go on with D, correct what is wrong, and press Enter. After a correction, Shift+T carries on from there.</source>
-        <translation>D로 넘어가며 틀린 것을 바로잡고 Enter를 누르십시오. 바로잡은 뒤 Shift+T를 누르면 거기서부터 다시 따라갑니다.</translation>
     </message>
     <message>
         <source>Of a video, a frame of each second is added</source>
@@ -3375,6 +3349,35 @@
     <message>
         <source>zoom, show the whole image</source>
         <translation>확대/축소, 전체 이미지 표시</translation>
+    </message>
+</context>
+<context>
+    <name>Carrying</name>
+    <message>
+        <source>Draw a box around each object first</source>
+        <translation>먼저 각 객체 둘레에 상자를 그리십시오</translation>
+    </message>
+    <message>
+        <source>Following the objects … (Shift+T stops)</source>
+        <translation>객체를 따라가는 중… (Shift+T: 중지)</translation>
+    </message>
+    <message>
+        <source>Following the objects: {done} of {count} images (Shift+T stops)</source>
+        <translation>객체를 따라가는 중: 이미지 {count}개 중 {done}개 (Shift+T: 중지)</translation>
+    </message>
+    <message>
+        <source>No box was carried: the objects were not found again, or no image without labels follows in the same video</source>
+        <translation>옮긴 상자가 없습니다. 객체를 다시 찾지 못했거나 같은 영상에 라벨 없는 다음 이미지가 없습니다</translation>
+    </message>
+    <message numerus="yes">
+        <source>Carried boxes into %n image(s).</source>
+        <translation>
+            <numerusform>이미지 %n개로 상자를 옮겼습니다.</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Go on with D, correct what is wrong, and press Enter. After a correction, Shift+T carries on from there.</source>
+        <translation>D로 넘어가며 틀린 것을 바로잡고 Enter를 누르십시오. 바로잡은 뒤 Shift+T를 누르면 거기서부터 다시 따라갑니다.</translation>
     </message>
 </context>
 </TS>

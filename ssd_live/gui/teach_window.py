@@ -1,8 +1,6 @@
 """The window in which a person labels the images of a project, and trains a detector on them."""
 
-import threading
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -26,6 +24,7 @@ from PySide6.QtWidgets import (
 from ssd_live.detection.detector import Detector, load
 from ssd_live.detections import Detections
 from ssd_live.errors import SsdLiveError
+from ssd_live.gui.carrying import Carrying
 from ssd_live.gui.class_panel import MOST_KEYS, ClassPanel
 from ssd_live.gui.jobs import Jobs
 from ssd_live.gui.label_view import LabelView
@@ -41,7 +40,6 @@ from ssd_live.project.carry import carried
 from ssd_live.project.collect import Collected, Collector, add_files, add_video
 from ssd_live.project.doubt import doubt_of
 from ssd_live.project.editing import Editor
-from ssd_live.project.follow import carried_through
 from ssd_live.project.labels import LabelledBox, ProjectImage
 from ssd_live.project.store import Project
 from ssd_live.project.suggest import suggested
@@ -58,8 +56,6 @@ _TENTH = 0.1
 _LIVE_STEM = "live"
 _VIDEO_EVERY_SECONDS, _VIDEO_COUNT = 1.0, 60
 
-# Images before and after boxes were carried into them.
-Carried = list[tuple[ProjectImage, ProjectImage]]
 # What became of a frame for the project.
 Said = Literal["added", "near", "failed"]
 
@@ -73,7 +69,6 @@ class TeachWindow(QWidget):
     """
 
     used = Signal(str)
-    _carrying = Signal(int, int)
 
     def __init__(
         self,
@@ -91,15 +86,12 @@ class TeachWindow(QWidget):
         self.setWindowTitle(self.tr("Teach: {name}").format(name=project.name))
         self.resize(*_SIZE)
         self._jobs = Jobs("images of the project", self)
-        # Images are shown while objects are followed.
-        self._follow_jobs = Jobs("following objects", self)
         self._jobs.failed.connect(self._say)
-        self._follow_jobs.failed.connect(self._follow_failed)
-        # Set to end what follows objects; None while nothing does.
-        self._following: threading.Event | None = None
+        self._carrying = Carrying(self._editor, self)
+        self._carrying.said.connect(self._say)
+        self._carrying.changed.connect(self._show_carried)
         self._pixels: Pixels | None = None
         self._is_closing = False
-        self._carrying.connect(self._show_carrying)
         # Pixels that come after another image was chosen are left out.
         self._asked = 0
         self._make_widgets()
@@ -308,7 +300,7 @@ class TeachWindow(QWidget):
         """Show the classes after one was merged into another."""
         # Earlier boxes are of a class that is gone.
         self._editor.forget()
-        self._stop_following()
+        self._carrying.stop()
         self._show_classes()
         self._show_list()
 
@@ -436,89 +428,21 @@ class TeachWindow(QWidget):
         """Add boxes to those that the shown image has now; equal ones are not added again."""
         image = self._shown_image
         if image is not None:
-            new = [each for each in self._of_known_classes(boxes) if each not in image.boxes]
+            # A class may have been merged meanwhile.
+            known = self._project.classes
+            new = [its for its in boxes if its not in image.boxes and its.class_id in known]
             self._store_boxes((*image.boxes, *new))
 
     def _carry_on(self) -> None:
         """Follow the objects of this image through its video, or stop that."""
-        image = self._shown_image
-        if self._following is not None:
-            self._stop_following()
-        elif image is not None:
-            if not image.boxes:
-                self._say(self.tr("Draw a box around each object first"))
-                return
-            stop = self._following = threading.Event()
-            self._say(self.tr("Following the objects … (Shift+T stops)"))
-            self._follow_jobs.do(
-                lambda: self._carried(image, stop), lambda its: self._show_carried(its, stop)
-            )
+        if self._carrying.is_running:
+            self._carrying.stop()
+        elif self._shown_image is not None:
+            self._carrying.start(self._shown_image)
 
-    def _stop_following(self) -> None:
-        """End what follows objects; what it has found so far is kept."""
-        if self._following is not None:
-            self._following.set()
-            self._following = None
-
-    def _carried(self, image: ProjectImage, stop: threading.Event) -> Carried | str:
-        """Return the images after `image`, before and after its boxes were carried into them."""
-        before = {its.number: its for its in self._project.images}
-        try:
-            return [
-                (before.get(its.number, its), its)
-                for its in carried_through(
-                    self._project,
-                    image,
-                    stop.is_set,
-                    lambda done, count: self._carrying.emit(done, count),
-                )
-            ]
-        except SsdLiveError as error:
-            return str(error)
-
-    def _show_carrying(self, done: int, count: int) -> None:
-        if self._following is not None:
-            text = self.tr("Following the objects: {done} of {count} images (Shift+T stops)")
-            self._say(text.format(done=done, count=count))
-
-    def _show_carried(self, carried: Carried | str, stop: threading.Event) -> None:
-        if self._following is stop:
-            self._following = None
-        if isinstance(carried, str):
-            self._say(carried)
-            return
-        # What was labelled or merged meanwhile stays.
-        now = {its.number: its for its in self._project.images}
-        kept = [
-            replace(now[its.number], boxes=self._of_known_classes(its.boxes))
-            for before, its in carried
-            if its.number in now
-            and not now[its.number].is_labelled
-            and now[its.number].sure_boxes == before.sure_boxes
-        ]
-        if not kept:
-            text = self.tr(
-                "No box was carried: the objects were not found again, or no image without labels "
-                "follows in the same video"
-            )
-            self._say("" if stop.is_set() else text)
-        elif self._try(lambda: self._editor.replace(kept)):
-            self._show_rows({its.number for its in kept})
-            count = len(kept)
-            text = self.tr("Carried boxes into %n image(s).", "", count)
-            more = self.tr(
-                "Go on with D, correct what is wrong, and press Enter. After a correction, Shift+T "
-                "carries on from there."
-            )
-            self._say(f"{text} {more}")
-
-    def _follow_failed(self, text: str) -> None:
-        self._following = None
-        self._say(text)
-
-    def _of_known_classes(self, boxes: Sequence[LabelledBox]) -> tuple[LabelledBox, ...]:
-        """Return the boxes of classes that were not merged into others meanwhile."""
-        return tuple(each for each in boxes if each.class_id in self._project.classes)
+    def _show_carried(self, numbers: set[int]) -> None:
+        self._show_rows(numbers)
+        self._show_boxes()
 
     def _step(self, move: Callable[[], list[int]]) -> None:
         """Undo or redo, and go to the first image that it changed."""
@@ -770,8 +694,7 @@ class TeachWindow(QWidget):
         self._training.close_panel()
         self._versions.close_panel()
         self._close_mistakes()
-        self._stop_following()
-        self._follow_jobs.close(_CLOSE_SECONDS)
+        self._carrying.close(_CLOSE_SECONDS)
         # What is being added is completed first, up to the image that is being read.
         self._jobs.do(self._forget_detector, lambda _: None)
         self._jobs.close(_CLOSE_SECONDS)

@@ -37,6 +37,8 @@ class MistakesWindow(QWidget):
         self._list.setMovement(QListWidget.Movement.Static)
         self._list.setIconSize(_PICTURE)
         self._list.setGridSize(_CELL)
+        self._list.setWordWrap(True)
+        self._list.setUniformItemSizes(True)
         self._list.itemActivated.connect(
             lambda item: self.chosen.emit(item.data(Qt.ItemDataRole.UserRole))
         )
@@ -57,6 +59,7 @@ class MistakesWindow(QWidget):
             if match is not None:
                 item = QListWidgetItem(f"{kinds[match[1]]}\n{match[2]}")
                 item.setData(Qt.ItemDataRole.UserRole, match[2])
+                item.setSizeHint(_CELL)
                 self._list.addItem(item)
                 self._read(path, self._list.count() - 1)
 

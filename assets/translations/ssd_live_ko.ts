@@ -3350,6 +3350,10 @@
         <source>zoom, show the whole image</source>
         <translation>확대/축소, 전체 이미지 표시</translation>
     </message>
+    <message>
+        <source>use the chosen version; go back to the one before</source>
+        <translation>선택한 버전을 사용합니다. 다시 누르면 이전 버전으로 돌아갑니다</translation>
+    </message>
 </context>
 <context>
     <name>Carrying</name>

@@ -52,6 +52,7 @@ class TeachHelp(QDialog):
             ("Shift+Delete", self.tr("deletes the image")),
             (self.tr("Tab, arrows"), self.tr("select the next box; move it, with Ctrl resize it")),
             ("Ctrl+Z, Ctrl+Y", self.tr("undo, redo")),
+            ("Ctrl+U", self.tr("use the chosen version; go back to the one before")),
             (self.tr("wheel, Ctrl+0"), self.tr("zoom, show the whole image")),
         )
         table = QTableWidget(len(keys), 2)

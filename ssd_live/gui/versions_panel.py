@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from PySide6.QtCore import Signal
+from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -18,6 +19,8 @@ from ssd_live.gui.child import Child
 from ssd_live.gui.verdict import figures_of, verdict_of
 from ssd_live.project.store import Project
 from ssd_live.project.versions import MISTAKES, Version, active_version, versions_of
+
+_USE_KEY = "Ctrl+U"
 
 
 class VersionsPanel(QWidget):
@@ -53,6 +56,12 @@ class VersionsPanel(QWidget):
         self._use.clicked.connect(lambda: self._put_into_use(self._chosen))
         self._undo = QPushButton(self.tr("Back to the one before"))
         self._undo.clicked.connect(lambda: self._put_into_use(None))
+        # Only one of the two can be seen, so one key goes to the version and back.
+        for button in (self._use, self._undo):
+            button.setShortcut(QKeySequence(_USE_KEY))
+            button.setToolTip(
+                QKeySequence(_USE_KEY).toString(QKeySequence.SequenceFormat.NativeText)
+            )
         self._mistakes = QPushButton(self.tr("Show the mistakes"))
         self._mistakes.clicked.connect(self._show_mistakes)
         self._more = QPushButton(self.tr("More"))

@@ -682,8 +682,16 @@ def test_a_detector_is_trained_used_and_undone(
     _button(opened, "Use it").click()
     _await(lambda: names == ["street"], 60)
     assert _says(opened, "Version 1 is in use")
-    _button(opened, "Back to the one before").click()
+    # One key goes back, and again to the version.
+    control = Qt.KeyboardModifier.ControlModifier
+    _key(opened, Qt.Key.Key_U, control)
     _await(lambda: names == ["street", ""], 60)
+    _await(_button(opened, "Use it").isEnabled)
+    _key(opened, Qt.Key.Key_U, control)
+    _await(lambda: names == ["street", "", "street"], 60)
+    _await(_button(opened, "Back to the one before").isEnabled)
+    _button(opened, "Back to the one before").click()
+    _await(lambda: names[3:] == [""], 60)
     assert _says(opened, "No version is in use any more")
 
 

@@ -64,8 +64,8 @@ class TeachWindow(QWidget):
     """A window for `project`, which it closes at its end.
 
     `model_request` returns the model that suggests boxes, and `media_folder` the folder in which
-    the user looks for images. `used` is emitted with the name of the
-    model when a version was put into use, and with "" when none is in use any more.
+    the user looks for images. `used` is emitted with the name of the model when a version was put
+    into use, and with "" when none is in use any more.
     """
 
     used = Signal(str)
@@ -182,10 +182,7 @@ class TeachWindow(QWidget):
         middle.addWidget(self._state)
         self._classes.setFixedHeight(_CLASSES_HEIGHT)
         right.addWidget(self._classes)
-        for widget in (
-            *(self._suggest, self._carry),
-            *(self._training, self._versions),
-        ):
+        for widget in (self._suggest, self._carry, self._training, self._versions):
             right.addWidget(widget)
         # What comes and goes is at the end, so that no button moves under the mouse.
         right.addStretch(1)
@@ -337,7 +334,7 @@ class TeachWindow(QWidget):
         number, path = self._asked, self._project.path_of(image)
 
         def show(pixels: Pixels | None) -> None:
-            if number == self._asked and pixels is not None and not self._is_closing:
+            if number == self._asked and pixels is not None:
                 self._pixels = pixels
                 self._view.show_image(pixels)
                 self._show_boxes()

@@ -73,10 +73,8 @@ class VersionsPanel(QWidget):
         self._more.setMenu(menu)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        for widget in (
-            *(self._choice, self._verdict, self._use, self._undo),
-            *(self._mistakes, self._more),
-        ):
+        shown = (self._choice, self._verdict, self._use, self._undo, self._mistakes, self._more)
+        for widget in shown:
             layout.addWidget(widget)
         self.refresh()
 

@@ -201,9 +201,10 @@ def test_a_training_is_killed_goes_on_is_paused_and_kept(walkers: Path) -> None:
     assert not list((walkers / "versions").glob("*/*.json"))
     words = [str(CHECKOUT / "tests" / "toy_training.py"), "project", "train", str(walkers)]
     again = subprocess.Popen([sys.executable, *words], stderr=subprocess.PIPE, text=True)
-    assert again.stderr is not None
-    wait_until(lambda: "continuing after step" in again.stderr.readline())  # type: ignore[union-attr]
-    wait_until(lambda: "/400: loss" in again.stderr.readline())  # type: ignore[union-attr]
+    lines = again.stderr
+    assert lines is not None
+    wait_until(lambda: "continuing after step" in lines.readline())
+    wait_until(lambda: "/400: loss" in lines.readline())
     again.send_signal(signal.SIGINT)
     rest = again.communicate(timeout=100)[1]
     assert again.returncode == 130

@@ -1,6 +1,5 @@
 """The part of a project's window that trains, and shows how it goes."""
 
-import contextlib
 import importlib
 import json
 
@@ -117,22 +116,23 @@ class TrainingPanel(QWidget):
 
     def _told(self, line: str) -> None:
         """Show the progress that the training tells, and what it says besides."""
-        with contextlib.suppress(ValueError, KeyError, TypeError):
+        try:
             done = json.loads(line)["training"]
             step, steps, left = done["step"], done["steps"], done["seconds_left"]
-            self._bar.setRange(0, steps)
-            self._bar.setValue(step)
-            text = self.tr("Step {step} of {steps} · {minutes}:{seconds} left")
-            minutes, seconds = divmod(left, 60)
-            self._left.setText(
-                text.format(step=step, steps=steps, minutes=minutes, seconds=f"{seconds:02}")
-            )
-            if step == steps:
-                self._wait_for(self.tr("Judging what was learned …"))
-            self._chart.show_rows(training_log(self._project.folder), steps)
+        except (ValueError, KeyError, TypeError):
+            if self._then == "install" or line.startswith(("note:", "error:")):
+                self.said.emit(line)
             return
-        if self._then == "install" or line.startswith(("note:", "error:")):
-            self.said.emit(line)
+        self._bar.setRange(0, steps)
+        self._bar.setValue(step)
+        text = self.tr("Step {step} of {steps} · {minutes}:{seconds} left")
+        minutes, seconds = divmod(left, 60)
+        self._left.setText(
+            text.format(step=step, steps=steps, minutes=minutes, seconds=f"{seconds:02}")
+        )
+        if step == steps:
+            self._wait_for(self.tr("Judging what was learned …"))
+        self._chart.show_rows(training_log(self._project.folder), steps)
 
     def _offer_packages(self) -> None:
         """Ask how large PyTorch is, and then whether it is to be installed."""

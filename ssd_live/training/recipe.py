@@ -15,6 +15,7 @@ from ssd_live.system.paths import assets_folder
 _LONGEST_TEXT = 100
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Precision = Literal["fp32", "bf16", "fp16"]
 
 
 class _Part(BaseModel):
@@ -84,7 +85,7 @@ class TrainPart(_Part):
     clip_norm: Annotated[float, Field(ge=0)] = 0.0
     average: Share = 0.0
     freeze_backbone: Annotated[int, Field(ge=0)] = 0
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    precision: Precision = "fp32"
     augment: bool = True
     mosaic: Share = 0.0
     box_loss: Literal["smooth_l1", "giou"] = "smooth_l1"

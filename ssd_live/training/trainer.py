@@ -18,13 +18,16 @@ from ssd_live.datasets.types import DataSet
 from ssd_live.errors import TrainingError
 from ssd_live.models.multibox_loss import Target, multibox_loss
 from ssd_live.models.ssd import SSDNetwork
+from ssd_live.system import machine
 from ssd_live.training import checkpoint
 from ssd_live.training.augment import AS_RELEASED, USUAL
 from ssd_live.training.feed import Batch, BatchOrder, Examples, InputSpec, batches
 from ssd_live.training.log import Progress, RunLog
-from ssd_live.training.recipe import Recipe, TrainPart
+from ssd_live.training.recipe import Precision, Recipe, TrainPart
 from ssd_live.training.start import InitialModel, Normalise
 
+# The features of CPUs that compute with bfloat16; the last is that of ARM.
+_BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}
 _TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -79,6 +82,8 @@ class Trainer:
         self._data = data
         self._place = place
         self._device = torch.device(device)
+        # The precision that is used, which may differ from that of the recipe.
+        self.precision = usable_precision(recipe.train.precision, self._device.type)
         self._rank, self._world = rank, world
         # The channels-last layout was measured as 1.1 to 1.7 times as fast on a CPU, and it is the
         # layout that suits tensor cores.
@@ -103,7 +108,7 @@ class Trainer:
             momentum=part.momentum,
             weight_decay=part.weight_decay,
         )
-        self._scaler = torch.amp.GradScaler(self._device.type, enabled=part.precision == "fp16")
+        self._scaler = torch.amp.GradScaler(self._device.type, enabled=self.precision == "fp16")
         self._step = 0
         self._best = -math.inf
         self._stopped = self._awaits_first_batch = False
@@ -309,7 +314,7 @@ class Trainer:
         targets = [
             Target(*(tensor.to(self._device) for tensor in target)) for target in batch.targets
         ]
-        kind = _TYPES[part.precision]
+        kind = _TYPES[self.precision]
         with (
             torch.autocast(self._device.type, kind)
             if kind is not torch.float32
@@ -462,6 +467,17 @@ def learning_rate(part: TrainPart, step: int) -> float:
         step >= milestone for milestone in part.milestones
     )
     return rate * min(1.0, (step + 1) / part.warm_up) if part.warm_up else rate
+
+
+def usable_precision(wanted: Precision, device: str) -> Precision:
+    """Return the precision in which a network is trained on a type of device, such as "cpu".
+
+    It is `wanted`, but float32 in place of bfloat16 on a CPU without instructions for it, which
+    would take many times as long.
+    """
+    if wanted == "bf16" and device == "cpu" and _BFLOAT16.isdisjoint(machine.cpu_features()):
+        return "fp32"
+    return wanted
 
 
 def _what_is_learned(recipe: Recipe) -> Recipe:

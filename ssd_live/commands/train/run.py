@@ -82,6 +82,8 @@ def run(request: Request) -> None:
             notify(f"continuing after step {trainer.step}")
         if rank == 0:
             _announce(recipe, train, validation, beginning.fresh)
+            if trainer.precision != recipe.train.precision:
+                notify("note: this CPU has no bfloat16; it computes in float32 instead")
         with (
             workers_end_in_one_line(),
             ends_in_order(trainer.stop, "stopping after this step ..."),

@@ -27,7 +27,7 @@ from ssd_live.training.feed import BatchOrder, Examples, InputSpec, batches
 from ssd_live.training.log import Progress
 from ssd_live.training.recipe import ModelPart, Recipe, TrainPart, read_recipe
 from ssd_live.training.start import Normalise, begin, vgg16_weights
-from ssd_live.training.trainer import Place, Trainer, learning_rate
+from ssd_live.training.trainer import Place, Trainer, learning_rate, usable_precision
 from tests.toy_network import toy
 
 RECIPES = Path(__file__).resolve().parents[3] / "recipes"
@@ -90,9 +90,6 @@ def test_training_lowers_the_loss(data: DataSet, tmp_path: Path) -> None:
 def test_vgg16_learns_two_images_from_random_weights(data: DataSet, tmp_path: Path) -> None:
     """The beginning of recipes/overfit-two.toml; the whole run is in docs/benchmarks-log.md."""
     changes = ["train.steps=3", "train.batch=1", "train.warm_up=2", "train.save_every=1000"]
-    if not {"avx512_bf16", "amx_bf16", "bf16"}.intersection(machine.cpu_features()):
-        # A CPU without bfloat16 takes minutes for it.
-        changes.append("train.precision=fp32")
     wanted = read_recipe(RECIPES / "overfit-two.toml", changes)
     torch.manual_seed(1)
     learner = Trainer(
@@ -102,6 +99,34 @@ def test_vgg16_learns_two_images_from_random_weights(data: DataSet, tmp_path: Pa
     learner.run(told.append)
     first, last = (one.localisation + one.confidence for one in (told[0], told[-1]))
     assert last < 0.8 * first
+
+
+@pytest.mark.parametrize(
+    ("features", "precision"),
+    [
+        (("avx2", "avx512_bf16"), "bf16"),
+        (("avx2", "fma"), "fp32"),
+        (("asimd", "bf16"), "bf16"),
+        # macOS and Windows do not tell.
+        ((), "fp32"),
+    ],
+)
+def test_bfloat16_is_used_where_the_cpu_has_it(
+    features: tuple[str, ...],
+    precision: str,
+    data: DataSet,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(machine, "cpu_features", lambda: features)
+    learner = trainer(data, tmp_path, steps=1, precision="bf16", save_every=1000)
+    assert learner.precision == precision
+    kinds: list[torch.dtype] = []
+    first = next(one for one in learner.network.modules() if isinstance(one, torch.nn.Conv2d))
+    first.register_forward_hook(lambda _layer, _given, made: kinds.append(made.dtype))
+    learner.run(lambda _: None)
+    assert kinds == [torch.bfloat16 if precision == "bf16" else torch.float32]
+    assert usable_precision("bf16", "cuda") == "bf16"
 
 
 @pytest.mark.parametrize("stopped", [False, True])

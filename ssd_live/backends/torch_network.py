@@ -61,9 +61,10 @@ def network_of(model: ModelFile) -> SSDNetwork:
     """Return the PyTorch network of a model file in evaluation mode.
 
     Its input channels are in BGR order. Raises `ModelFileError` if a weight is missing or has
-    another shape.
+    another shape, or if the file has default boxes of another network.
     """
-    network = create(model.metadata.network, len(model.metadata.classes) + 1, model.metadata.preset)
+    how = model.metadata
+    network = create(how.network, len(how.classes) + 1, how.preset, how.box_shapes)
     load_weights_of_model_file(network, model)
     return network.eval()
 

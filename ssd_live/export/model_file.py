@@ -83,7 +83,7 @@ def export_network(network: SSDNetwork, described: Description) -> ModelFile:
 
     Raises `ModelFileError` if the exported graph is not valid ONNX.
     """
-    metadata = metadata_of(described)
+    metadata = metadata_of(described).model_copy(update={"box_shapes": network.fitted_shapes})
     proto = to_onnx(
         PixelsToDetections(network, described.mean, described.scale, described.activation),
         described.input_size,

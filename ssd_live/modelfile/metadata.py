@@ -14,14 +14,18 @@ SCHEMA_VERSION: Literal[1] = 1
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Channels = tuple[float, float, float]
+# A default box may be longer than the image, but not without limit.
+_Scale = Annotated[float, Field(gt=0, le=4)]
+_Ratio = Annotated[float, Field(gt=0, le=1000)]
 
 
 class Metadata(BaseModel):
     """The description of a model that its model file contains.
 
     `network` is the name of the network in the zoo. `classes` and `category_ids` are in the order
-    of the network's outputs, without the background. `input_size` is (width, height) in pixels, and
-    `resize` says how an image gets this size.
+    of the network's outputs, without the background. If `box_shapes` is not empty, it has the scale
+    and the ratio of each default box of a cell, for each feature map, where they are fitted to
+    data. `input_size` is (width, height) in pixels, and `resize` says how an image gets this size.
     `mean` and `scale` have one value for each RGB channel of pixels in 0..255: the network takes
     `(pixel - mean) * scale`. NMS looks at scores over `score_threshold` and drops boxes over the
     IoU `iou_threshold`. `display_threshold` is the lowest score of a detection that is shown. If
@@ -40,6 +44,7 @@ class Metadata(BaseModel):
     network: str
     # The set of default boxes, for the networks that have two.
     preset: Literal["voc", "coco"] = "voc"
+    box_shapes: tuple[tuple[tuple[_Scale, _Ratio], ...], ...] = ()
     classes: Annotated[tuple[str, ...], Field(min_length=1)]
     category_ids: tuple[int, ...]
     input_size: tuple[Annotated[int, Field(ge=16, le=4096)], Annotated[int, Field(ge=16, le=4096)]]

@@ -35,6 +35,11 @@ class BoxShape:
         return self.scale / math.sqrt(self.ratio)
 
 
+# For each feature map, the scale and the ratio of each shape of a cell, as numbers that a file can
+# hold.
+ShapeNumbers = Sequence[Sequence[tuple[float, float]]]
+
+
 @dataclass(frozen=True)
 class FeatureMapBoxes:
     """A description of the default boxes of one feature map.

@@ -3,14 +3,21 @@
 This is figure 2 of the SSD paper. Every feature map has a box predictor and a class predictor.
 """
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from ssd_live.models.box_code import decode
-from ssd_live.models.default_boxes import FeatureMapBoxes, default_boxes
+from ssd_live.models.default_boxes import (
+    BoxShape,
+    FeatureMapBoxes,
+    ShapeNumbers,
+    default_boxes,
+)
 from ssd_live.models.layers import ConvBlock
 
 
@@ -98,7 +105,8 @@ class SSDNetwork(nn.Module):
     N default boxes, which the method `decode` turns into boxes, and logits (B, N, C), where column
     0 is the background. `default_boxes` (N, 4) are cx, cy, w, h, ordered by feature map, then by
     cell (row by row), then by shape. `feature_maps` describes the default boxes of each feature
-    map.
+    map. `fitted_shapes` are the shapes that `use_shapes` gave to the default boxes, or empty if
+    they are still those of the zoo.
     """
 
     default_boxes: Tensor
@@ -109,6 +117,7 @@ class SSDNetwork(nn.Module):
         super().__init__()
         self.backbone = backbone
         self.feature_maps = tuple(feature_maps)
+        self.fitted_shapes: ShapeNumbers = ()
         self.register_buffer("default_boxes", boxes, persistent=False)
 
     def decode(self, regression: Tensor) -> Tensor:
@@ -117,6 +126,34 @@ class SSDNetwork(nn.Module):
         The offsets are those of equation (2) of the SSD paper; a subclass may have others.
         """
         return decode(regression, self.default_boxes)
+
+    def use_shapes(self, shapes: ShapeNumbers) -> None:
+        """Give the default boxes other shapes, and leave the weights as they are.
+
+        Raises `TypeError` or `ValueError` if `shapes` are not positive numbers, or if they have
+        another number of feature maps, or of shapes of one of them.
+        """
+        numbers = tuple(
+            tuple((float(scale), float(ratio)) for scale, ratio in cell) for cell in shapes
+        )
+        before = [len(cell.shapes) for cell in self.feature_maps]
+        if [len(cell) for cell in numbers] != before:
+            raise ValueError(f"the feature maps have {before} shapes")
+        if not all(0 < number < math.inf for cell in numbers for pair in cell for number in pair):
+            raise ValueError("a shape is not a positive number")
+        self.fitted_shapes = numbers
+        self.feature_maps = tuple(
+            replace(one, shapes=tuple(BoxShape(*pair) for pair in cell))
+            for one, cell in zip(self.feature_maps, numbers, strict=True)
+        )
+        self.default_boxes = default_boxes(self.feature_maps).to(self.default_boxes.device)
+
+    def box_predictors(self) -> list[nn.Conv2d]:
+        """Return the convolution of each feature map that predicts the box offsets.
+
+        Its output channels are ordered by shape, then x, y, width, height.
+        """
+        raise NotImplementedError
 
 
 class SSD(SSDNetwork):
@@ -154,3 +191,8 @@ class SSD(SSDNetwork):
             [head["cls"](x) for head, x in zip(heads, maps, strict=True)], dim=1
         )
         return box_regression, class_logits
+
+    def box_predictors(self) -> list[nn.Conv2d]:
+        """Return the convolution of each feature map that predicts the box offsets."""
+        heads = cast(list[nn.ModuleDict], list(self.heads))
+        return [cast(Predictor, head["box"]).predict for head in heads]

@@ -57,6 +57,12 @@ class HeadedSSD(SSDNetwork):
         """
         return cast(tuple[Tensor, Tensor], self.head(self.backbone(images)))
 
+    def box_predictors(self) -> list[nn.Conv2d]:
+        """Return the convolution of each feature map that predicts the box offsets."""
+        layers = self.head.regression_head.module_list
+        # The predictors of SSDLite are a sequence whose last layer is the convolution meant here.
+        return [cast(nn.Conv2d, list(layer.modules())[-1]) for layer in layers]
+
 
 # (input channels, output channels) -> a predictor layer
 MakePredictor = Callable[[int, int], nn.Module]

@@ -5,9 +5,10 @@ Code in a weight file is never run.
 
 import json
 import pickle
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, get_args
 
 import torch
 from safetensors import safe_open
@@ -20,6 +21,8 @@ from ssd_live.models.zoo import create
 
 State = dict[str, Tensor]
 
+# The fact of a weight file that has the shapes of default boxes fitted to data.
+BOX_SHAPES = "box_shapes"
 # Training programs keep the weights under one of these keys, beside other things. Data-parallel
 # training puts `module.` before every name.
 _WRAPPERS = ("model_state_dict", "state_dict", "model")
@@ -83,14 +86,16 @@ def recognise(path: Path, preset: Preset | None = None) -> Recognised:
     """
     state = read_state(path)
     found = _identified(state, path)
-    preset = preset or _stored_preset(path) or found.preset
+    facts = _stored_facts(path)
+    stored = facts.get("preset")
+    preset = preset or (stored if stored in get_args(Preset) else None) or found.preset
     if preset is None:
         raise ModelFileError(
             f"{path}: weights of {found.family}'s {found.network} for {found.classes - 1} classes "
             "do not show which default boxes they were trained with; give --preset voc or "
             "--preset coco"
         )
-    model = create(found.network, found.classes, preset)
+    model = create(found.network, found.classes, preset, facts.get(BOX_SHAPES, ()))
     try:
         model.load_state_dict(found.state, strict=True)
     except RuntimeError as error:
@@ -111,14 +116,17 @@ def recognise(path: Path, preset: Preset | None = None) -> Recognised:
     return Recognised(found.network, preset, found.classes, model.eval(), found.family)
 
 
-def _stored_preset(path: Path) -> Preset | None:
-    """Return the preset that `save_weights` stored in a weight file, or None if there is none."""
+def _stored_facts(path: Path) -> dict[str, Any]:
+    """Return the facts that `save_weights` stored in a weight file; there may be none."""
     if path.suffix != ".safetensors":
-        return None
+        return {}
+    facts = {}
     with safe_open(path, framework="pt") as archive:
-        facts = archive.metadata() or {}
-    preset = facts.get("preset", "").strip('"')
-    return cast(Preset, preset) if preset in get_args(Preset) else None
+        for name, text in (archive.metadata() or {}).items():
+            # Files of other programs have facts that are not JSON.
+            with suppress(ValueError, RecursionError):
+                facts[name] = json.loads(text)
+    return facts
 
 
 def read_state(path: Path) -> State:
@@ -167,12 +175,15 @@ def save_weights(path: Path, model: SSDNetwork, facts: dict[str, Any]) -> None:
     """Write the weights of the network `model` to the safetensors file `path`.
 
     `facts` holds facts about the network by name; they are stored as JSON values in the metadata of
-    the file. Raises `OutputError` if the file cannot be written.
+    the file, with the shapes of default boxes that are fitted to data. Raises `OutputError` if the
+    file cannot be written.
     """
     from safetensors.torch import save
 
     from ssd_live.system.atomic_files import atomic_write
 
+    if model.fitted_shapes:
+        facts = {**facts, BOX_SHAPES: model.fitted_shapes}
     state = {
         name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()
     }

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ssd_live.errors import ModelFileError, UnknownModelError, UsageError
 from ssd_live.imaging.frame import Resize
 from ssd_live.models.blazeface import blazeface_256, blazeface_full_range
+from ssd_live.models.default_boxes import ShapeNumbers
 from ssd_live.models.ssd import SSDNetwork
 from ssd_live.models.ssd_mobilenetv2 import ssd300_mobilenetv2, ssdlite300_mobilenetv2
 from ssd_live.models.ssd_paper import Preset, ssd_vgg16, ssdlite320_mobilenetv3
@@ -125,14 +126,17 @@ TRAINED_MODELS: dict[str, TrainedModel] = {
 }
 
 
-def create(network: str, num_classes: int, preset: Preset = "voc") -> SSDNetwork:
+def create(
+    network: str, num_classes: int, preset: Preset = "voc", shapes: ShapeNumbers = ()
+) -> SSDNetwork:
     """Return a new network with random weights.
 
     `network` is its name in the zoo. `num_classes` is the number of classes, including the
     background. `preset` chooses the default boxes of the VGG16 networks: "voc" for those of the SSD
-    paper, "coco" for those of the published COCO weights. Raises `UnknownModelError` if the zoo has
-    no network of this name, and `UsageError` if `preset` is neither "voc" nor "coco" or if
-    `num_classes` is less than 2.
+    paper, "coco" for those of the published COCO weights. If `shapes` is not empty, the default
+    boxes have these shapes instead. Raises `UnknownModelError` if the zoo has no network of this
+    name, `UsageError` if `preset` is neither "voc" nor "coco" or if `num_classes` is less than 2,
+    and `ModelFileError` if the network has another number of shapes.
     """
     if preset not in ("voc", "coco"):
         raise UsageError(f"there is no preset {preset!r} of default boxes; choose voc or coco")
@@ -141,12 +145,20 @@ def create(network: str, num_classes: int, preset: Preset = "voc") -> SSDNetwork
             f"the number of classes {num_classes} is too small; give at least 2, the background "
             "and one more"
         )
-    try:
-        return _NETWORKS[network](num_classes, preset)
-    except KeyError:
+    if network not in _NETWORKS:
         raise UnknownModelError(
             f"there is no network {network!r}; choose one of {', '.join(sorted(_NETWORKS))}"
-        ) from None
+        )
+    created = _NETWORKS[network](num_classes, preset)
+    if shapes:
+        try:
+            created.use_shapes(shapes)
+        except (TypeError, ValueError) as error:
+            raise ModelFileError(
+                f"the default boxes in the file are not those of {network} ({error}); train or "
+                "import the model again"
+            ) from error
+    return created
 
 
 def load_trained(name: str) -> tuple[SSDNetwork, list[str]]:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ssd_live.errors import ModelFileError
+from ssd_live.models.default_boxes import ShapeNumbers
 from ssd_live.system.atomic_files import atomic_write
 
 _VERSION = 1
@@ -24,7 +25,8 @@ class Checkpoint:
     of the gradient scaler of float16. `average` and `scaler` are empty if the run does not use
     them. `random` is the state of PyTorch's random generator. `recipe` is the recipe of the run as
     JSON, and `classes` are the class names. `best` is the highest mean average precision of the
-    validations so far, or minus infinity if there was none.
+    validations so far, or minus infinity if there was none. `box_shapes` are the
+    `SSDNetwork.fitted_shapes` of the network.
     """
 
     step: int
@@ -36,6 +38,7 @@ class Checkpoint:
     recipe: str
     classes: list[str]
     best: float
+    box_shapes: ShapeNumbers = ()
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:

@@ -30,13 +30,16 @@ class ModelPart(_Part):
     or the path of a weight file, which may hold only the layers of VGG16. `vgg16_input` is the
     input that the VGG16 of such a file takes: "pixels" for pixels minus their mean, as for Caffe's
     VGG16, or "torchvision" for pixels that are also divided by their standard deviation. It may be
-    empty if the file has the reduced layers fc6 and fc7 of SSD; then "pixels" is used.
+    empty if the file has the reduced layers fc6 and fc7 of SSD; then "pixels" is used. If
+    `default_boxes` is "fitted", the shapes of the default boxes are fitted to the training data
+    (`fit_default_boxes`); if it is "given", they are those of the network or of the weights.
     """
 
     network: str
     weights: str = ""
     preset: Literal["voc", "coco"] = "voc"
     vgg16_input: Literal["", "pixels", "torchvision"] = ""
+    default_boxes: Literal["given", "fitted"] = "given"
 
 
 class DataPart(_Part):

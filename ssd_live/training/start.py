@@ -4,15 +4,17 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from ssd_live.errors import ModelFileError, UnknownModelError, UsageError
+from ssd_live.models.default_boxes import ShapeNumbers
 from ssd_live.models.published import PREPROCESSING, Preprocessing
 from ssd_live.models.ssd import SSDNetwork
-from ssd_live.models.weight_files import read_state
+from ssd_live.models.weight_files import BOX_SHAPES, read_state
 from ssd_live.models.zoo import TRAINED_MODELS, create, load_trained
 from ssd_live.system.paths import engines_folder
 from ssd_live.training.recipe import ModelPart
@@ -64,16 +66,17 @@ def begin(part: ModelPart, classes: int, names: Sequence[str] = ()) -> InitialMo
     `part` is the part `[model]` of the recipe. `classes` is the number of classes with the
     background, and `names` are their names without it. If the weights are of a network with other
     classes, what predicts the background and the classes with the same names is kept; upper and
-    lower case do not matter. Raises `UnknownModelError` if the network or the named weights do not
-    exist, `ModelFileError` if the weights cannot be read or none of them fit, and `UsageError` if
-    the network cannot be trained here, if the weights are those of another network or another
-    preset, or if a file of VGG16 does not say which input it is for.
+    lower case do not matter. The default boxes are those of the weights, if these were trained with
+    fitted ones. Raises `UnknownModelError` if the network or the named weights do not exist,
+    `ModelFileError` if the weights cannot be read or none of them fit, and `UsageError` if the
+    network cannot be trained here, if the weights are those of another network or another preset,
+    or if a file of VGG16 does not say which input it is for.
     """
-    network = create(part.network, classes, part.preset)
     how = preprocessing_of(part.network)
-    state, old_names = _given(part)
+    given = _given(part)
+    network = create(part.network, classes, part.preset, given.shapes)
     own = network.state_dict()
-    state = _with_known_classes(state, own, old_names, names)
+    state = _with_known_classes(given.state, own, given.names, names)
     fitting = {
         name: tensor
         for name, tensor in state.items()
@@ -125,10 +128,20 @@ def _with_known_classes(
     return {**state, **changed}
 
 
-def _given(part: ModelPart) -> tuple[State, Sequence[str]]:
-    """Return the weights that a recipe names, and the names of their classes, if they are known."""
+class _Given(NamedTuple):
+    """The weights that a recipe names, and the names of their classes, if they are known.
+
+    `shapes` are the shapes of the default boxes if they were fitted to data; otherwise it is empty.
+    """
+
+    state: State
+    names: Sequence[str] = ()
+    shapes: ShapeNumbers = ()
+
+
+def _given(part: ModelPart) -> _Given:
     if not part.weights:
-        return {}, ()
+        return _Given({})
     if part.weights.startswith("trained:"):
         return _trained(part.weights.removeprefix("trained:"), part)
     path = Path(part.weights).expanduser()
@@ -138,9 +151,9 @@ def _given(part: ModelPart) -> tuple[State, Sequence[str]]:
     if "vgg.0.weight" in state or "features.0.weight" in state or "0.weight" in state:
         weights = vgg16_weights(state, path)
         if _needs_pixels(part, state, path):
-            return weights, ()
-        return _for_pixels(weights, preprocessing_of(part.network)), ()
-    return state, ()
+            return _Given(weights)
+        return _Given(_for_pixels(weights, preprocessing_of(part.network)))
+    return _Given(state)
 
 
 def _needs_pixels(part: ModelPart, state: State, path: Path) -> bool:
@@ -186,7 +199,7 @@ def _is_own(path: Path) -> bool:
         return False
 
 
-def _trained(name: str, part: ModelPart) -> tuple[State, Sequence[str]]:
+def _trained(name: str, part: ModelPart) -> _Given:
     if name in TRAINED_MODELS:
         if TRAINED_MODELS[name].network != part.network:
             raise UsageError(
@@ -194,7 +207,7 @@ def _trained(name: str, part: ModelPart) -> tuple[State, Sequence[str]]:
                 "change model.network in the recipe"
             )
         network, names = load_trained(name)
-        return dict(network.state_dict()), names
+        return _Given(dict(network.state_dict()), names)
     path = engines_folder() / "weights" / f"{name}.safetensors"
     if not path.is_file():
         known = sorted(
@@ -206,8 +219,8 @@ def _trained(name: str, part: ModelPart) -> tuple[State, Sequence[str]]:
     return _own_weights(path, part)
 
 
-def _own_weights(path: Path, part: ModelPart) -> tuple[State, Sequence[str]]:
-    """Return the weights in a file that this program has written, and their classes."""
+def _own_weights(path: Path, part: ModelPart) -> _Given:
+    """Return the weights in a file that this program has written."""
     try:
         with safe_open(path, framework="pt") as archive:
             facts = {key: json.loads(value) for key, value in (archive.metadata() or {}).items()}
@@ -222,7 +235,8 @@ def _own_weights(path: Path, part: ModelPart) -> tuple[State, Sequence[str]]:
                 f"{path.stem} has the {what} {facts[what]}, not {wanted}; change model.{what} in "
                 "the recipe"
             )
-    return state, [str(name) for name in facts.get("classes", ())]
+    names = [str(name) for name in facts.get("classes", ())]
+    return _Given(state, names, facts.get(BOX_SHAPES, ()))
 
 
 def vgg16_weights(state: State, path: Path) -> State:

@@ -21,6 +21,7 @@ from ssd_live.models.ssd import SSDNetwork
 from ssd_live.system import machine
 from ssd_live.training import checkpoint
 from ssd_live.training.augment import AS_RELEASED, USUAL
+from ssd_live.training.default_boxes import fit_default_boxes
 from ssd_live.training.feed import Batch, BatchOrder, Examples, InputSpec, batches
 from ssd_live.training.log import Progress, RunLog
 from ssd_live.training.recipe import Precision, Recipe, TrainPart
@@ -57,8 +58,9 @@ class Trainer:
     """One training run of a recipe on a data set.
 
     `beginning` is the network to train, with its first weights and its preprocessing. `place` is
-    the folder for checkpoints and the log. `device` is the PyTorch name of the device, such as
-    `cuda`. If `world` processes share the work, `rank` is the number of this process (from 0).
+    the folder for checkpoints and the log. If the recipe says so, the default boxes of the network
+    are fitted to the data at once. `device` is the PyTorch name of the device, such as `cuda`. If
+    `world` processes share the work, `rank` is the number of this process (from 0).
     Raises `TrainingError` if several processes share the work and the backbone is to be frozen.
     """
 
@@ -85,6 +87,8 @@ class Trainer:
         # The precision that is used, which may differ from that of the recipe.
         self.precision = usable_precision(recipe.train.precision, self._device.type)
         self._rank, self._world = rank, world
+        if recipe.model.default_boxes == "fitted":
+            fit_default_boxes(beginning.network, data, ignored=recipe.data.use_difficult)
         # The channels-last layout was measured as 1.1 to 1.7 times as fast on a CPU, and it is the
         # layout that suits tensor cores.
         self.network: SSDNetwork = beginning.network.to(self._device).to(
@@ -185,6 +189,10 @@ class Trainer:
                 f"{self._place.last}: has {saved.step} steps, more than the "
                 f"{self._recipe.train.steps} of the recipe; set train.steps to {saved.step} or more"
             )
+        for network in filter(None, (self.network, self._average)):
+            if saved.box_shapes:
+                # The data may have changed since the shapes were fitted to them.
+                network.use_shapes(saved.box_shapes)
         self.network.load_state_dict(saved.model)
         if self._average is not None:
             self._average.load_state_dict(saved.average)
@@ -405,6 +413,7 @@ class Trainer:
             self._recipe.model_dump_json(),
             list(self._data.classes),
             self._best,
+            self.network.fitted_shapes,
         )
         checkpoint.save(path, saved)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from ssd_live.modelfile.file import read_model_file
 from ssd_live.project.labels import LabelledBox
 from ssd_live.project.store import Project
 from ssd_live.project.versions import complete_version
@@ -193,7 +194,7 @@ def _training(walkers: Path, *words: str) -> "subprocess.Popen[str]":
 
 
 def test_a_training_is_killed_goes_on_is_paused_and_kept(walkers: Path) -> None:
-    killed = _training(walkers)
+    killed = _training(walkers, "--fit-boxes")
     # A checkpoint is written after 100 steps.
     wait_until((walkers / "training" / "last.pt").is_file)
     killed.kill()
@@ -215,6 +216,9 @@ def test_a_training_is_killed_goes_on_is_paused_and_kept(walkers: Path) -> None:
     assert "version 1: " in kept.stdout
     facts = json.loads((walkers / "versions" / "1" / "version.json").read_text())
     assert 100 <= facts["steps"] < 400
+    # The default boxes are still those that were fitted at the beginning.
+    shapes = read_model_file(walkers / "versions" / "1" / "model.onnx").metadata.box_shapes
+    assert [len(cell) for cell in shapes] == [2, 2]
     nothing = _toy("project", "train", walkers, "--finish")
     assert (nothing.returncode, "no training is paused" in nothing.stderr) == (1, True)
 
@@ -298,4 +302,4 @@ def test_a_paused_training_that_does_not_fit_any_more_begins_anew(walkers: Path)
     assert (refused.returncode, "another recipe" in refused.stderr) == (1, True)
     anew = _training(walkers)
     anew.kill()
-    assert json.loads(begun.read_text()) == {"steps": 400}
+    assert json.loads(begun.read_text())["steps"] == 400

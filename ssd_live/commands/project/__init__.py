@@ -206,6 +206,12 @@ class TrainRequest:
             hidden=True, help="Labels that the window has written while it has the project open."
         ),
     ] = None
+    fit_boxes: Annotated[
+        bool,
+        typer.Option(
+            "--fit-boxes", help="Fit the default boxes of SSD to the shapes of the labelled boxes."
+        ),
+    ] = False
     anew: Annotated[
         bool, typer.Option("--anew", help="Forget a paused training, and begin with all labels.")
     ] = False

@@ -75,16 +75,16 @@ def _train(request: TrainRequest, place: Any) -> None:
     begun = None if request.anew else _begun(request.folder, place.folder)
     if request.finish and begun is None:
         raise DataError(f"{request.folder}: no training is paused; train with `project train`")
-    wanted = request.steps
+    wanted, fit_boxes = request.steps, request.fit_boxes
     if begun is not None:
-        snapshot, wanted = begun
+        snapshot, wanted, fit_boxes = begun
     else:
         snapshot = _labels_now(request)
     train, judged = snapshot.data("train"), snapshot.data("judge")
     train, checked = _with_check(train)
-    recipe = recipe_for(snapshot, len(train), wanted)
+    recipe = recipe_for(snapshot, len(train), wanted, fit_boxes=fit_boxes)
     if begun is None:
-        _begin_run(place.folder, snapshot, recipe.train.steps)
+        _begin_run(place.folder, snapshot, recipe)
     began = time.monotonic()
     device = prepare(request.device, recipe.train.seed)
     beginning = begin(recipe.model, len(train.classes) + 1, train.classes)
@@ -102,7 +102,8 @@ def _train(request: TrainRequest, place: Any) -> None:
             _train(replace(request, anew=True), place)
             return
         notify(
-            f"continuing after step {trainer.step} of {recipe.train.steps}, with the labels of then"
+            f"continuing after step {trainer.step} of {recipe.train.steps}, with the labels and "
+            "options of then"
         )
     notify(
         f"learning from {counted(len(train), 'image')}, judging on "
@@ -146,15 +147,24 @@ def _train(request: TrainRequest, place: Any) -> None:
     print(f"use it with `project use {request.folder}`")
 
 
-def recipe_for(snapshot: Snapshot, images: int, steps: int | None) -> Any:
-    """Return the recipe of a training on so many images, of so many steps (None: as is good)."""
+def recipe_for(
+    snapshot: Snapshot, images: int, steps: int | None, *, fit_boxes: bool = False
+) -> Any:
+    """Return the recipe of a training on so many images, of so many steps (None: as is good).
+
+    If `fit_boxes` is true, the default boxes are fitted to the labels.
+    """
     from ssd_live.training.recipe import DataPart, ModelPart, Recipe, TrainPart
 
     if steps is None:
         steps = next(number for most, number in _STEPS if images <= most)
     return Recipe(
         name=snapshot.name,
-        model=ModelPart(network=_NETWORK, weights=f"trained:{BASE_MODEL}"),
+        model=ModelPart(
+            network=_NETWORK,
+            weights=f"trained:{BASE_MODEL}",
+            default_boxes="fitted" if fit_boxes else "given",
+        ),
         data=DataPart(train=(str(snapshot.folder),), classes=tuple(snapshot.classes.values())),
         train=TrainPart(
             steps=steps,
@@ -288,21 +298,29 @@ def _labels_now(request: TrainRequest) -> Snapshot:
         return snapshot_of(project)
 
 
-def _begin_run(folder: Path, snapshot: Snapshot, steps: int) -> None:
+def _begin_run(folder: Path, snapshot: Snapshot, recipe: Any) -> None:
     """Prepare the folder of a new run, so that the run can be continued."""
     _forget_run(folder)
     write_snapshot(snapshot, folder / "labels.json")
     with atomic_write(folder / "begun.json") as file:
-        file.write(json.dumps({"steps": steps}).encode() + b"\n")
+        facts = {
+            "steps": recipe.train.steps,
+            "fit_boxes": recipe.model.default_boxes == "fitted",
+        }
+        file.write(json.dumps(facts).encode() + b"\n")
 
 
-def _begun(project: Path, folder: Path) -> tuple[Snapshot, int] | None:
-    """Return the labels and the steps of a run that can be continued, or None."""
+def _begun(project: Path, folder: Path) -> tuple[Snapshot, int, bool] | None:
+    """Return the labels and the steps of a run that can be continued, or None.
+
+    The last part of the result is whether the run fits the default boxes.
+    """
     if not (folder / "last.pt").is_file():
         return None
     with suppress(OSError, ValueError, KeyError, TypeError, DataError):
-        steps = int(json.loads((folder / "begun.json").read_bytes())["steps"])
-        return read_snapshot(project, folder / "labels.json"), steps
+        facts = json.loads((folder / "begun.json").read_bytes())
+        labels = read_snapshot(project, folder / "labels.json")
+        return labels, int(facts["steps"]), bool(facts.get("fit_boxes"))
     return None
 
 

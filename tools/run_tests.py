@@ -78,6 +78,9 @@ def main() -> int:
     beside = ""
     if "--beside" in options:
         place = options.index("--beside")
+        if place + 1 == len(options):
+            print("--beside needs a command", file=sys.stderr)
+            return 2
         beside = options[place + 1]
         del options[place : place + 2]
     every_share = shares()

@@ -2988,6 +2988,10 @@
         <source>Learn from all labelled images; labelling can go on</source>
         <translation>라벨이 있는 모든 이미지에서 배웁니다. 라벨 붙이기를 계속할 수 있습니다</translation>
     </message>
+    <message>
+        <source>PyTorch is being installed. If you close the window now, it may be there only in part and has to be installed again. Close the window?</source>
+        <translation>PyTorch를 설치하고 있습니다. 지금 창을 닫으면 일부만 설치되어 다시 설치해야 할 수 있습니다. 창을 닫을까요?</translation>
+    </message>
 </context>
 <context>
     <name>ClassPanel</name>
@@ -3043,10 +3047,6 @@
 <context>
     <name>MistakesWindow</name>
     <message>
-        <source>Double-click an image to see its labels: sometimes a label is what is wrong.</source>
-        <translation>이미지를 두 번 클릭하면 라벨을 볼 수 있습니다. 라벨이 틀린 경우도 있습니다.</translation>
-    </message>
-    <message>
         <source>Found wrongly</source>
         <translation>잘못 찾음</translation>
     </message>
@@ -3061,6 +3061,10 @@
     <message>
         <source>Found, but the box does not fit</source>
         <translation>찾았지만 상자가 맞지 않음</translation>
+    </message>
+    <message>
+        <source>Double-click an image to see its labels: sometimes a label is what is wrong. A box with a number was found, with this score; one without is a label.</source>
+        <translation>이미지를 두 번 누르면 라벨이 보입니다. 틀린 것이 라벨일 때도 있습니다. 숫자가 있는 상자는 그 점수로 검출된 것이고, 숫자가 없는 상자는 라벨입니다.</translation>
     </message>
 </context>
 <context>
@@ -3156,8 +3160,8 @@
         <translation>모델을 바꾸는 중…</translation>
     </message>
     <message>
-        <source>Making the fast form, which takes minutes …</source>
-        <translation>빠른 형식을 만드는 중이며 몇 분 걸립니다…</translation>
+        <source>Making the INT8 version, which takes minutes …</source>
+        <translation>INT8 버전을 만드는 중이며 몇 분 걸립니다…</translation>
     </message>
     <message>
         <source>Model files (*.onnx)</source>
@@ -3176,8 +3180,8 @@
         <translation>오류 보기</translation>
     </message>
     <message>
-        <source>The fast form is there, and used where it is faster</source>
-        <translation>빠른 형식이 생겼으며 더 빠른 곳에서 사용합니다</translation>
+        <source>The INT8 version is there, and is used where it is faster</source>
+        <translation>INT8 버전이 생겼으며 더 빠른 곳에서 사용합니다</translation>
     </message>
     <message>
         <source>The file is written; open it on the other machine as a model</source>
@@ -3212,8 +3216,8 @@
         <translation>저장하는 중…</translation>
     </message>
     <message>
-        <source>Use its fast form (INT8)</source>
-        <translation>빠른 형식(INT8) 사용하기</translation>
+        <source>Make it faster (INT8)</source>
+        <translation>더 빠르게 만들기(INT8)</translation>
     </message>
     <message>
         <source>The command could not be started</source>

@@ -43,7 +43,10 @@ class MistakesWindow(QWidget):
             lambda item: self.chosen.emit(item.data(Qt.ItemDataRole.UserRole))
         )
         hint = QLabel(
-            self.tr("Double-click an image to see its labels: sometimes a label is what is wrong.")
+            self.tr(
+                "Double-click an image to see its labels: sometimes a label is what is wrong. "
+                "A box with a number was found, with this score; one without is a label."
+            )
         )
         hint.setWordWrap(True)
         layout = QVBoxLayout(self)

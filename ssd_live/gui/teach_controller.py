@@ -94,8 +94,9 @@ class TeachController(QObject):
                 self.teach_window.raise_()
                 self.teach_window.activateWindow()
                 return
+            if not self.teach_window.close():
+                return
             self._stop_collecting()
-            self.teach_window.close()
         project: Project | None = None
         try:
             project = Project(folder)
@@ -216,10 +217,15 @@ class TeachController(QObject):
             return printable(resolve(Path(state.spec.address))), frame.time
         return state.spec.title, round(time.time(), 2)
 
+    def may_close(self) -> bool:
+        """Return whether the project may be closed; the user is asked if something is going on."""
+        return self.teach_window is None or self.teach_window.may_close()
+
     def close(self) -> None:
-        """Close the project."""
+        """Close the project, without a question."""
         self._timer.stop()
         if self.teach_window is not None:
+            self.teach_window.close_project()
             self.teach_window.close()
 
     def _use(self, name: str) -> None:

@@ -683,6 +683,10 @@ class TeachWindow(QWidget):
         rows = range(self._list.count())
         return next((row for row in rows if _number_of(self._list.item(row)) == number), None)
 
+    def may_close(self) -> bool:
+        """Return whether the window may be closed; ask the user if that breaks something off."""
+        return self._is_closing or self._training.may_close()
+
     def close_project(self) -> None:
         """Pause a training, end the threads, and close the project."""
         if self._is_closing:
@@ -704,6 +708,9 @@ class TeachWindow(QWidget):
             self._detector = None
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
+        if not self.may_close():
+            event.ignore()
+            return
         self.close_project()
         super().closeEvent(event)
 

@@ -68,6 +68,22 @@ class TrainingPanel(QWidget):
         """Whether a training or another command runs."""
         return self._child.is_running
 
+    def may_close(self) -> bool:
+        """Return whether the panel may be closed; while PyTorch is installed, the user is asked."""
+        if not self._child.is_running or self._then != "install":
+            return True
+        question = self.tr(
+            "PyTorch is being installed. If you close the window now, it may be there only in part "
+            "and has to be installed again. Close the window?"
+        )
+        answer = QMessageBox.question(
+            self,
+            self.tr("Install PyTorch"),
+            question,
+            defaultButton=QMessageBox.StandardButton.No,
+        )
+        return answer == QMessageBox.StandardButton.Yes
+
     def close_panel(self) -> None:
         """End a training; it goes on from its last checkpoint later."""
         self._child.kill()

@@ -69,7 +69,7 @@ class VersionsPanel(QWidget):
         menu.addAction(self.tr("Write it to a file for another machine…")).triggered.connect(
             self._ask_export
         )
-        menu.addAction(self.tr("Use its fast form (INT8)")).triggered.connect(self._make_int8)
+        menu.addAction(self.tr("Make it faster (INT8)")).triggered.connect(self._make_int8)
         self._more.setMenu(menu)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -151,7 +151,7 @@ class VersionsPanel(QWidget):
             self.said.emit(str(error))
         else:
             how = ["--version", str(self._chosen.number), "--int8"]
-            self._start("int8", how, self.tr("Making the fast form, which takes minutes …"))
+            self._start("int8", how, self.tr("Making the INT8 version, which takes minutes …"))
 
     def _ask_export(self) -> None:
         version = self._chosen
@@ -187,7 +187,7 @@ class VersionsPanel(QWidget):
         elif what == "export":
             self.said.emit(self.tr("The file is written; open it on the other machine as a model"))
         elif what == "int8":
-            self.said.emit(self.tr("The fast form is there, and used where it is faster"))
+            self.said.emit(self.tr("The INT8 version is there, and is used where it is faster"))
         elif active:
             text = self.tr("Version {number} is in use: see the video in the main window")
             self.said.emit(text.format(number=active))

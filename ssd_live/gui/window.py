@@ -655,7 +655,9 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
         # Ask only if the user closes the window, not if the program or a signal does.
-        if event.spontaneous() and not self._capture_actions.may_close():
+        if event.spontaneous() and not (
+            self._capture_actions.may_close() and self.teach.may_close()
+        ):
             event.ignore()
             return
         self._settings.geometry = base64.b64encode(bytes(self.saveGeometry().data())).decode()

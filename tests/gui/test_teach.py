@@ -767,7 +767,7 @@ def test_versions_are_chosen_put_into_use_and_written_to_a_file(
     assert target.with_suffix(".onnx").is_file()
     export.trigger()
     _await(lambda: "exists already" in said[-1])
-    # Without labels to check it on there is no fast form, and the model in use stays.
+    # Without labels to check it on there is no INT8 version, and the model in use stays.
     int8.trigger()
     _await(lambda: said[-1].startswith("error:"))
     assert used == ["street"]
@@ -940,19 +940,26 @@ def test_what_a_training_needs_is_installed_if_it_is_wanted(
 ) -> None:
     """A program in place of pip says that it was run."""
     project = opened.project
-    done = tmp_path / "installed"
+    go, done = tmp_path / "go", tmp_path / "installed"
     monkeypatch.setattr(training_panel, "can_train", done.exists)
-    answers = iter((QMessageBox.StandardButton.No, QMessageBox.StandardButton.Yes))
+    no, yes = QMessageBox.StandardButton.No, QMessageBox.StandardButton.Yes
+    answers = iter((no, yes, no))
     asked: list[str] = []
 
-    def answer(*words: Any) -> Any:
+    def answer(*words: Any, **_: Any) -> Any:
         asked.append(words[2])
         return next(answers)
 
     sizes = iter((None, 123_000_000))
     monkeypatch.setattr(training_panel, "download_size", lambda _: next(sizes))
     monkeypatch.setattr(QMessageBox, "question", answer)
-    code = f"import sys; open({str(done)!r}, 'w'); print('done', file=sys.stderr)"
+    code = f"""
+import pathlib, sys, time
+while not pathlib.Path({str(go)!r}).exists():
+    time.sleep(0.05)
+open({str(done)!r}, 'w')
+print('done', file=sys.stderr)
+"""
     commands = iter((None, [sys.executable, "-c", "0"], [sys.executable, "-c", code]))
     monkeypatch.setattr(training_panel, "install_command", lambda: next(commands))
     _button(opened, "Train").click()
@@ -964,6 +971,10 @@ def test_what_a_training_needs_is_installed_if_it_is_wanted(
     _button(opened, "Train").click()
     _await(lambda: len(asked) == 2)
     assert "117.3 MB" in asked[1]
+    # An installation is not broken off without a question.
+    assert not opened.close()
+    assert "may be there only in part" in asked[2]
+    go.touch()
     # The training begins then, and says what is missing in the project.
     _await(lambda: _says(opened, "label at least 5 images"))
     assert done.exists()

@@ -149,7 +149,7 @@ def _draw(folder: Path, evaluation: Evaluation, mistakes: Sequence[Mistake]) -> 
     for number, (kind, its) in enumerate(shown[:_MOST_IMAGES], 1):
         path = evaluation.images[its[0].image].path
         with suppress(MediaError):
-            image = _around(read_image(path).bgr(), its, kind, evaluation.classes)
+            image = _around(read_image(path).bgr(), its, evaluation.classes)
             write_image(folder / f"{number:03} {kind} {path.stem}.jpg", image)
 
 
@@ -165,27 +165,26 @@ def _is_misplaced(wrong: Mistake, miss: Mistake) -> bool:
     return bool(overlap[0] >= _MISPLACED_OVERLAP)
 
 
-def _around(
-    image: Pixels, mistakes: Sequence[Mistake], kind: str, classes: Sequence[str]
-) -> Pixels:
-    """Return the part of an image around mistakes, with their boxes."""
+def _around(image: Pixels, mistakes: Sequence[Mistake], classes: Sequence[str]) -> Pixels:
+    """Return the part of an image around mistakes, with their boxes.
+
+    What was missed has its class as its text, and what was found has its score too.
+    """
     boxes = boxes_array([its.box for its in mistakes])
     (x1, y1), (x2, y2) = boxes[:, :2].min(0), boxes[:, 2:].max(0)
     margin = max(_MARGIN * max(x2 - x1, y2 - y1), _LEAST_MARGIN)
     height, width = image.shape[:2]
     left, top = max(int(x1 - margin), 0), max(int(y1 - margin), 0)
     part = image[top : min(int(y2 + margin), height), left : min(int(x2 + margin), width)]
-    texts = []
-    for its in mistakes:
-        name = classes[its.class_id]
-        if its.score is not None:
-            name = f"{name} {its.score:.2f}"
-        texts.append(f"{'label' if kind == 'misplaced' and its.score is None else kind}: {name}")
+    texts = [
+        classes[its.class_id] + ("" if its.score is None else f" {its.score:.2f}")
+        for its in mistakes
+    ]
     return tile(
         np.ascontiguousarray(part),
         boxes - np.array([left, top, left, top], np.float32),
-        # Each box of a mistake has a colour of its own.
-        np.arange(len(mistakes)),
+        # The colours tell what was missed from what was found.
+        np.array([int(its.score is not None) for its in mistakes]),
         texts,
         _IMAGE_SIZE,
     )

@@ -2,6 +2,37 @@
 <!DOCTYPE TS>
 <TS version="2.1" language="ko_KR" sourcelanguage="en">
 <context>
+    <name>Adding</name>
+    <message>
+        <source>Added {name} to the project</source>
+        <translation>{name}을(를) 프로젝트에 추가했습니다</translation>
+    </message>
+    <message>
+        <source>Adding images …</source>
+        <translation>이미지를 추가하는 중…</translation>
+    </message>
+    <message>
+        <source>An image that looks the same is in the project already</source>
+        <translation>같아 보이는 이미지가 이미 프로젝트에 있습니다</translation>
+    </message>
+    <message>
+        <source>Images are being added; try again after that</source>
+        <translation>이미지를 추가하는 중입니다. 끝난 뒤 다시 시도하십시오</translation>
+    </message>
+    <message numerus="yes">
+        <source>%n near-duplicate(s) left out</source>
+        <translation>
+            <numerusform>비슷한 이미지 %n개는 제외했습니다</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>Added %n image(s)</source>
+        <translation>
+            <numerusform>이미지 %n개를 추가했습니다</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
     <name>BenchDialog</name>
     <message>
         <source>Sample clip</source>
@@ -2786,20 +2817,8 @@
         <translation>이미지 추가</translation>
     </message>
     <message>
-        <source>Added {name} to the project</source>
-        <translation>{name}을(를) 프로젝트에 추가했습니다</translation>
-    </message>
-    <message>
-        <source>Adding images …</source>
-        <translation>이미지를 추가하는 중…</translation>
-    </message>
-    <message>
         <source>All images</source>
         <translation>모든 이미지</translation>
-    </message>
-    <message>
-        <source>An image that looks the same is in the project already</source>
-        <translation>같아 보이는 이미지가 이미 프로젝트에 있습니다</translation>
     </message>
     <message>
         <source>Ask the model in use for boxes in this image</source>
@@ -2812,10 +2831,6 @@
     <message>
         <source>Images and videos ({suffixes})</source>
         <translation>이미지와 비디오 ({suffixes})</translation>
-    </message>
-    <message>
-        <source>Images are being added; try again after that</source>
-        <translation>이미지를 추가하는 중입니다. 끝난 뒤 다시 시도하십시오</translation>
     </message>
     <message>
         <source>Labelled</source>
@@ -2885,12 +2900,6 @@
         <source>The image {name} is not in the project any more</source>
         <translation>이미지 {name}이(가) 프로젝트에 더 이상 없습니다</translation>
     </message>
-    <message numerus="yes">
-        <source>%n near-duplicate(s) left out</source>
-        <translation>
-            <numerusform>비슷한 이미지 %n개는 제외했습니다</numerusform>
-        </translation>
-    </message>
     <message>
         <source>Add images or a video, or take frames from the main window: with the key J, or with “Collect a frame every 2 seconds” in its menu Tools.</source>
         <translation>이미지나 영상을 추가하거나, 주 창에서 J 키 또는 도구 메뉴의 “2초마다 프레임 모으기”로 프레임을 가져오십시오.</translation>
@@ -2898,12 +2907,6 @@
     <message>
         <source>Add images or a video…</source>
         <translation>이미지나 영상 추가…</translation>
-    </message>
-    <message numerus="yes">
-        <source>Added %n image(s)</source>
-        <translation>
-            <numerusform>이미지 %n개를 추가했습니다</numerusform>
-        </translation>
     </message>
     <message>
         <source>Draw a box around each object; click a box to move it · 1 to 9: class · Enter: all are right, next image · N: nothing here · F1: all keys</source>

@@ -10,10 +10,11 @@ from PySide6.QtWidgets import QFileDialog, QInputDialog, QMainWindow
 
 from ssd_live.errors import SsdLiveError
 from ssd_live.gui.actions import Actions
+from ssd_live.gui.adding import Said
 from ssd_live.gui.grid import VideoGrid
 from ssd_live.gui.model_controller import ModelController
 from ssd_live.gui.notice import Notices
-from ssd_live.gui.teach_window import Said, TeachWindow
+from ssd_live.gui.teach_window import TeachWindow
 from ssd_live.imaging.frame import Frame
 from ssd_live.live.session import LiveSession
 from ssd_live.project.doubt import UNSURE, doubt_in, doubt_of
@@ -125,7 +126,7 @@ class TeachController(QObject):
             found = self._grid.view.visible_detections()
             doubt = None if found is None else doubt_of(found.scores.tolist())
             place = self._place_of(picture.frame)
-            window.add_frame(picture.frame, *place, doubt, self._said)
+            window.adding.add_frame(picture.frame, *place, doubt, self._said)
 
     def collect(self, *, only_unsure: bool) -> None:
         """Put frames into the project from now on, or stop that.
@@ -165,7 +166,9 @@ class TeachController(QObject):
         if self._only_unsure and (doubt is None or doubt < UNSURE):
             return
         self._last_collected = picture.frame
-        window.add_frame(picture.frame, *self._place_of(picture.frame), doubt, self._was_collected)
+        window.adding.add_frame(
+            picture.frame, *self._place_of(picture.frame), doubt, self._was_collected
+        )
 
     def _said(self, kind: Said, text: str) -> None:
         self._notice.say("error" if kind == "failed" else "done", text, _TOPIC)

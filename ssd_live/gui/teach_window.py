@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Any, Literal, cast
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut
@@ -21,51 +20,41 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from ssd_live.detection.detector import Detector, load
-from ssd_live.detections import Detections
 from ssd_live.errors import SsdLiveError
+from ssd_live.gui.adding import Adding
 from ssd_live.gui.carrying import Carrying
 from ssd_live.gui.class_panel import MOST_KEYS, ClassPanel
 from ssd_live.gui.jobs import Jobs
 from ssd_live.gui.label_view import LabelView
 from ssd_live.gui.mistakes_window import MistakesWindow
+from ssd_live.gui.suggesting import Suggesting
 from ssd_live.gui.teach_help import TeachHelp
 from ssd_live.gui.training_panel import TrainingPanel
 from ssd_live.gui.transport import clock
 from ssd_live.gui.versions_panel import VersionsPanel
-from ssd_live.imaging.frame import Frame
 from ssd_live.imaging.image_files import IMAGE_SUFFIXES, VIDEO_SUFFIXES, read_image
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.project.carry import carried
-from ssd_live.project.collect import Collected, Collector, add_files, add_video
 from ssd_live.project.doubt import doubt_of
 from ssd_live.project.editing import Editor
 from ssd_live.project.labels import LabelledBox, ProjectImage
 from ssd_live.project.store import Project
-from ssd_live.project.suggest import suggested
 from ssd_live.remote.network import ModelRequest
 
 _SIZE = (1240, 780)
 _SIDE_WIDTH = 250
 _CLASSES_HEIGHT = 190
 _STATE_LINES = 2
-_SUGGESTED_FROM = 0.3
 _CLOSE_SECONDS = 60.0
 _TENTH = 0.1
-# What the names of files begin with that came from the live window.
-_LIVE_STEM = "live"
-_VIDEO_EVERY_SECONDS, _VIDEO_COUNT = 1.0, 60
-
-# What became of a frame for the project.
-Said = Literal["added", "near", "failed"]
 
 
 class TeachWindow(QWidget):
     """A window for `project`, which it closes at its end.
 
     `model_request` returns the model that suggests boxes, and `media_folder` the folder in which
-    the user looks for images. `used` is emitted with the name of the model when a version was put
-    into use, and with "" when none is in use any more.
+    the user looks for images. `adding` adds images to the project. `used` is emitted with the name
+    of the model when a version was put into use, and with "" when none is in use any more.
     """
 
     used = Signal(str)
@@ -80,13 +69,17 @@ class TeachWindow(QWidget):
         super().__init__(parent, Qt.WindowType.Window)
         self._media_folder = media_folder
         self._project, self._editor = project, Editor(project)
-        self._model_request = model_request
-        # Used in the thread of the jobs.
-        self._detector: tuple[ModelRequest, Detector] | None = None
         self.setWindowTitle(self.tr("Teach: {name}").format(name=project.name))
         self.resize(*_SIZE)
         self._jobs = Jobs("images of the project", self)
         self._jobs.failed.connect(self._say)
+        self._suggesting = Suggesting(project, self._jobs, model_request)
+        self.adding = Adding(project, self._jobs, self)
+        self.adding.said.connect(self._say)
+        self.adding.added.connect(self._show_new)
+        # Labelling waits while files are added.
+        self.adding.began.connect(lambda: self.setEnabled(False))
+        self.adding.ended.connect(self._files_added)
         self._carrying = Carrying(self._editor, self)
         self._carrying.said.connect(self._say)
         self._carrying.changed.connect(self._show_carried)
@@ -502,13 +495,11 @@ class TeachWindow(QWidget):
         image, pixels, number = self._image, self._pixels, self._asked
         if image is None or pixels is None:
             return
-        request = self._model_request()
         self._say(self.tr("Looking for objects …"))
 
-        def show(found: Detections) -> None:
+        def show(boxes: Sequence[LabelledBox]) -> None:
             if number != self._asked:
                 return
-            boxes = suggested(found, self._project.classes, (image.width, image.height))
             text = self.tr("Suggested boxes: {count}").format(count=len(boxes))
             if not boxes:
                 text = self.tr("The model in use finds none of these classes here")
@@ -518,66 +509,9 @@ class TeachWindow(QWidget):
             if now is not None:
                 self._store_boxes((*now.sure_boxes, *boxes))
 
-        self._jobs.do(lambda: self._detector_of(request)(pixels), show)
-
-    def _detector_of(self, request: ModelRequest) -> Detector:
-        """Return a detector for a model, which is loaded when it is first asked."""
-        if self._detector is None or self._detector[0] != request:
-            if self._detector is not None:
-                self._detector[1].close()
-                self._detector = None
-            precision = cast(Any, request.precision)
-            self._detector = (
-                request,
-                load(
-                    request.model,
-                    backend=request.backend,
-                    precision=precision,
-                    threshold=_SUGGESTED_FROM,
-                ),
-            )
-        return self._detector[1]
+        self._suggesting.ask(pixels, (image.width, image.height), show)
 
     # Collecting.
-
-    def add_frame(
-        self,
-        frame: Frame,
-        source: str,
-        seconds: float | None,
-        doubt: float | None,
-        said: Callable[[Said, str], None],
-    ) -> None:
-        """Add a frame that the user sees in the live window, beside the window.
-
-        `source` says where it comes from, and `seconds` at which time there. `doubt` is how unsure
-        the network is of it, 0 to 1. `said` is called with what became of it, and with what to tell
-        the user.
-        """
-        if not self.isEnabled():
-            said("failed", self.tr("Images are being added; try again after that"))
-            return
-        project = self._project
-
-        def add() -> ProjectImage | str | None:
-            try:
-                collector = Collector(project)
-                image = collector.add_frame(frame, _LIVE_STEM, source, seconds, doubt)
-                collector.finish()
-            except SsdLiveError as error:
-                return str(error)
-            return image
-
-        def added(image: ProjectImage | str | None) -> None:
-            if image is None:
-                said("near", self.tr("An image that looks the same is in the project already"))
-            elif isinstance(image, str):
-                said("failed", image)
-            else:
-                self._show_new(image)
-                said("added", self.tr("Added {name} to the project").format(name=image.file_name))
-
-        self._jobs.do(add, added)
 
     def _show_new(self, image: ProjectImage) -> None:
         """List a new image; what is being labelled stays as it is."""
@@ -596,58 +530,16 @@ class TeachWindow(QWidget):
             self.tr("Images and videos ({suffixes})").format(suffixes=suffixes),
         )
         if names:
-            self.add_paths([Path(name) for name in names])
+            self.adding.add_files([Path(name) for name in names])
 
-    def add_paths(self, paths: Sequence[Path]) -> None:
-        """Add image files, and a frame of each second of videos."""
-        # Labelling waits for its end.
-        self._say(self.tr("Adding images …"))
-        self.setEnabled(False)
-        project = self._project
-
-        def add() -> Collected | str:
-            collector = Collector(project)
-            try:
-                try:
-                    for path in paths:
-                        if self._is_closing:
-                            break
-                        if path.suffix.lower() in VIDEO_SUFFIXES:
-                            add_video(
-                                collector,
-                                path,
-                                _VIDEO_EVERY_SECONDS,
-                                _VIDEO_COUNT,
-                                is_stopped=lambda: self._is_closing,
-                            )
-                        else:
-                            add_files(collector, [path], "")
-                finally:
-                    collected = collector.finish()
-            except SsdLiveError as error:
-                return str(error)
-            return collected
-
-        self._jobs.do(add, self._added)
-
-    def _added(self, collected: Collected | str) -> None:
+    def _files_added(self) -> None:
         self.setEnabled(True)
         self._show_list()
-        if isinstance(collected, str):
-            self._say(collected)
-        elif collected.findings:
-            self._say(collected.findings[0])
-        else:
-            text = self.tr("Added %n image(s)", "", collected.images)
-            if collected.near:
-                near = self.tr("%n near-duplicate(s) left out", "", collected.near)
-                text = f"{text}; {near}"
-            self._say(text)
         self._view.setFocus()
 
     def _used(self, name: str) -> None:
         # The model of this name is another one now.
-        self._jobs.do(self._forget_detector, lambda _: None)
+        self._suggesting.forget()
         self.used.emit(name)
 
     def _show_mistakes(self, folder: Path) -> None:
@@ -697,15 +589,10 @@ class TeachWindow(QWidget):
         self._close_mistakes()
         self._carrying.close(_CLOSE_SECONDS)
         # What is being added is completed first, up to the image that is being read.
-        self._jobs.do(self._forget_detector, lambda _: None)
+        self.adding.stop()
+        self._suggesting.forget()
         self._jobs.close(_CLOSE_SECONDS)
         self._project.close()
-
-    def _forget_detector(self) -> None:
-        """Close the detector for suggestions, in its thread; the next one loads the model anew."""
-        if self._detector is not None:
-            self._detector[1].close()
-            self._detector = None
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
         if not self.may_close():

@@ -418,7 +418,7 @@ def test_closing_completes_what_is_being_added(
         write_image(paths[-1], frame)
     window = TeachWindow(Project(folder), lambda: MODEL)
     window.show()
-    window.add_paths(paths)
+    window.adding.add_files(paths)
     window.close()
     window.deleteLater()
     settle()
@@ -489,7 +489,9 @@ def _add_frame(window: TeachWindow, frame: Frame, *place: Any) -> tuple[str, str
     """Add a frame of the live window, and return what became of it."""
     said: list[tuple[str, str]] = []
     source, seconds, doubt = (*place, None, None)[:3]
-    window.add_frame(frame, source, seconds, doubt, lambda kind, text: said.append((kind, text)))
+    window.adding.add_frame(
+        frame, source, seconds, doubt, lambda kind, text: said.append((kind, text))
+    )
     _await(lambda: said)
     return said[0]
 
@@ -512,9 +514,10 @@ def test_a_frame_of_the_live_window_disturbs_nobody(opened: TeachWindow) -> None
     assert _list(opened).item(0).text() == "live"
     kind, text = _add_frame(opened, frame, "camera")
     assert (kind, "looks the same" in text) == ("near", True)
-    opened.setEnabled(False)
+    # While files are added, frames are not.
+    opened.adding.add_files([SAMPLE])
     assert _add_frame(opened, frame, "camera")[0] == "failed"
-    opened.setEnabled(True)
+    _await(opened.isEnabled)
 
 
 def test_classes_are_added_and_refused(
@@ -613,7 +616,7 @@ def test_images_and_videos_are_added(
     _await(opened.isEnabled)
     assert len(opened.project.images) > 10
     assert _says(opened, "near-duplicate")
-    opened.add_paths([tmp_path / "broken.jpg"])
+    opened.adding.add_files([tmp_path / "broken.jpg"])
     _await(opened.isEnabled)
     assert _says(opened, "is not an image")
 

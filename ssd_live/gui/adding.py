@@ -1,0 +1,129 @@
+"""Add images to a project, beside its window."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+from PySide6.QtCore import QObject, Signal
+
+from ssd_live.errors import SsdLiveError
+from ssd_live.gui.jobs import Jobs
+from ssd_live.imaging.frame import Frame
+from ssd_live.imaging.image_files import VIDEO_SUFFIXES
+from ssd_live.project.collect import Collected, Collector, add_files, add_video
+from ssd_live.project.labels import ProjectImage
+from ssd_live.project.store import Project
+
+# What the names of files begin with that came from the live window.
+_LIVE_STEM = "live"
+_VIDEO_EVERY_SECONDS, _VIDEO_COUNT = 1.0, 60
+
+# What became of a frame for the project.
+Said = Literal["added", "near", "failed"]
+
+
+class Adding(QObject):
+    """Adds images, and frames of videos, to a project in the thread of `jobs`.
+
+    `added` is emitted with a frame that was added. `began` and `ended` are emitted around the
+    adding of files, during which the project must not be changed. `said` is emitted with lines for
+    the user.
+    """
+
+    said = Signal(str)
+    added = Signal(object)
+    began = Signal()
+    ended = Signal()
+
+    def __init__(self, project: Project, jobs: Jobs, parent: QObject) -> None:
+        super().__init__(parent)
+        self._project, self._jobs = project, jobs
+        self._is_adding_files = self._is_stopped = False
+
+    def add_frame(
+        self,
+        frame: Frame,
+        source: str,
+        seconds: float | None,
+        doubt: float | None,
+        said: Callable[[Said, str], None],
+    ) -> None:
+        """Add a frame that the user sees in the live window.
+
+        `source` says where it comes from, and `seconds` at which time there. `doubt` is how unsure
+        the network is of it, 0 to 1. `said` is called with what became of it, and with what to tell
+        the user.
+        """
+        if self._is_adding_files:
+            said("failed", self.tr("Images are being added; try again after that"))
+            return
+        project = self._project
+
+        def add() -> ProjectImage | str | None:
+            try:
+                collector = Collector(project)
+                image = collector.add_frame(frame, _LIVE_STEM, source, seconds, doubt)
+                collector.finish()
+            except SsdLiveError as error:
+                return str(error)
+            return image
+
+        def end(image: ProjectImage | str | None) -> None:
+            if image is None:
+                said("near", self.tr("An image that looks the same is in the project already"))
+            elif isinstance(image, str):
+                said("failed", image)
+            else:
+                self.added.emit(image)
+                said("added", self.tr("Added {name} to the project").format(name=image.file_name))
+
+        self._jobs.do(add, end)
+
+    def add_files(self, paths: Sequence[Path]) -> None:
+        """Add image files, and a frame of each second of videos."""
+        self.said.emit(self.tr("Adding images …"))
+        self._is_adding_files = True
+        self.began.emit()
+        self._jobs.do(lambda: self._collected(paths), self._end)
+
+    def stop(self) -> None:
+        """Add no more files after the image that is being read."""
+        self._is_stopped = True
+
+    def _collected(self, paths: Sequence[Path]) -> Collected | str:
+        """Add files, in the thread of the jobs; return a line for the user if that failed."""
+        collector = Collector(self._project)
+        try:
+            try:
+                for path in paths:
+                    if self._is_stopped:
+                        break
+                    if path.suffix.lower() in VIDEO_SUFFIXES:
+                        add_video(
+                            collector,
+                            path,
+                            _VIDEO_EVERY_SECONDS,
+                            _VIDEO_COUNT,
+                            is_stopped=lambda: self._is_stopped,
+                        )
+                    else:
+                        add_files(collector, [path], "")
+            finally:
+                collected = collector.finish()
+        except SsdLiveError as error:
+            return str(error)
+        return collected
+
+    def _end(self, collected: Collected | str) -> None:
+        self._is_adding_files = False
+        self.ended.emit()
+        if isinstance(collected, str):
+            self.said.emit(collected)
+        elif collected.findings:
+            self.said.emit(collected.findings[0])
+        else:
+            text = self.tr("Added %n image(s)", "", collected.images)
+            if collected.near:
+                near = self.tr("%n near-duplicate(s) left out", "", collected.near)
+                text = f"{text}; {near}"
+            self.said.emit(text)

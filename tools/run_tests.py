@@ -17,6 +17,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from coverage import CoverageData
+
 CHECKOUT = Path(__file__).resolve().parent.parent
 AT_ONCE = 3
 # What takes long goes first, so that nothing long is left at the end. The tests of a share use the
@@ -201,7 +203,18 @@ def report(data: Path, *, everything: bool) -> bool:
         cwd=CHECKOUT,
         check=False,
     )
-    return listed.returncode == 0
+    # The report leaves out what no test has imported.
+    unmeasured = sorted(set(fully_covered()) - measured(data))
+    for module in unmeasured:
+        print(f"{module}: no unit test of its package imports it")
+    return listed.returncode == 0 and not unmeasured
+
+
+def measured(data: Path) -> set[str]:
+    """Return the paths of the modules of which the file `data` has coverage."""
+    found = CoverageData(str(data))
+    found.read()
+    return {Path(name).relative_to(CHECKOUT).as_posix() for name in found.measured_files()}
 
 
 def fully_covered() -> list[str]:

@@ -4,6 +4,7 @@ This is figure 2 of the SSD paper. Every feature map has a box predictor and a c
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast
@@ -98,7 +99,7 @@ class DepthwisePredictor(Predictor):
         return super().forward(self.depthwise(x))
 
 
-class SSDNetwork(nn.Module):
+class SSDNetwork(nn.Module, ABC):
     """The base class of networks that map images to box offsets and class logits.
 
     A network takes normalised RGB images (B, 3, H, W) float. It returns offsets (B, N, 4) from the
@@ -148,12 +149,12 @@ class SSDNetwork(nn.Module):
         )
         self.default_boxes = default_boxes(self.feature_maps).to(self.default_boxes.device)
 
+    @abstractmethod
     def box_predictors(self) -> list[nn.Conv2d]:
         """Return the convolution of each feature map that predicts the box offsets.
 
         Its output channels are ordered by shape, then x, y, width, height.
         """
-        raise NotImplementedError
 
 
 class SSD(SSDNetwork):

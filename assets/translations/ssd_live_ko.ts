@@ -31,6 +31,16 @@
             <numerusform>이미지 %n개를 추가했습니다</numerusform>
         </translation>
     </message>
+    <message numerus="yes">
+        <source>with %n labelled object(s)</source>
+        <translation>
+            <numerusform>(라벨이 있는 객체 %n개 포함)</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Adding images: {count} so far</source>
+        <translation>이미지를 추가하는 중: 지금까지 {count}개</translation>
+    </message>
 </context>
 <context>
     <name>BenchDialog</name>
@@ -2915,6 +2925,24 @@
     <message>
         <source>Of a video, a frame of each second is added</source>
         <translation>영상에서는 1초마다 프레임 하나를 추가합니다</translation>
+    </message>
+    <message>
+        <source>Add a folder or a data set…</source>
+        <translation>폴더나 데이터 세트 추가…</translation>
+    </message>
+    <message>
+        <source>A folder of images, or a data set of VOC, COCO or YOLO with its labels</source>
+        <translation>이미지 폴더, 또는 라벨이 있는 VOC, COCO, YOLO 데이터 세트</translation>
+    </message>
+    <message>
+        <source>Add a folder or a data set</source>
+        <translation>폴더나 데이터 세트 추가</translation>
+    </message>
+    <message numerus="yes">
+        <source>%n thing(s) in the data are wrong or were left out.</source>
+        <translation>
+            <numerusform>데이터에서 %n가지가 잘못되었거나 제외되었습니다.</numerusform>
+        </translation>
     </message>
 </context>
 <context>

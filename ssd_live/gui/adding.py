@@ -10,13 +10,14 @@ from ssd_live.errors import SsdLiveError
 from ssd_live.gui.jobs import Jobs
 from ssd_live.imaging.frame import Frame
 from ssd_live.imaging.image_files import VIDEO_SUFFIXES
-from ssd_live.project.collect import Collected, Collector, add_files, add_video
+from ssd_live.project.collect import Collected, Collector, add_files, add_folder, add_video
 from ssd_live.project.labels import ProjectImage
 from ssd_live.project.store import Project
 
 # What the names of files begin with that came from the live window.
 _LIVE_STEM = "live"
 _VIDEO_EVERY_SECONDS, _VIDEO_COUNT = 1.0, 60
+_TOLD_EVERY = 20
 
 # What became of a frame for the project.
 Said = Literal["added", "near", "failed"]
@@ -27,18 +28,21 @@ class Adding(QObject):
 
     `added` is emitted with a frame that was added. `began` and `ended` are emitted around the
     adding of files, during which the project must not be changed. `said` is emitted with lines for
-    the user.
+    the user, and `found` with the lines about what is wrong in the data, if they are several.
     """
 
     said = Signal(str)
     added = Signal(object)
     began = Signal()
     ended = Signal()
+    found = Signal(object)
+    _progress = Signal(int)
 
     def __init__(self, project: Project, jobs: Jobs, parent: QObject) -> None:
         super().__init__(parent)
         self._project, self._jobs = project, jobs
         self._is_adding_files = self._is_stopped = False
+        self._progress.connect(self._show_progress)
 
     def add_frame(
         self,
@@ -80,7 +84,7 @@ class Adding(QObject):
         self._jobs.do(add, end)
 
     def add_files(self, paths: Sequence[Path]) -> None:
-        """Add image files, and a frame of each second of videos."""
+        """Add image files, a frame of each second of videos, and folders or data sets."""
         self.said.emit(self.tr("Adding images …"))
         self._is_adding_files = True
         self.began.emit()
@@ -93,19 +97,22 @@ class Adding(QObject):
     def _collected(self, paths: Sequence[Path]) -> Collected | str:
         """Add files, in the thread of the jobs; return a line for the user if that failed."""
         collector = Collector(self._project)
+
+        def is_stopped() -> bool:
+            if collector.collected.images % _TOLD_EVERY == _TOLD_EVERY - 1:
+                self._progress.emit(collector.collected.images)
+            return self._is_stopped
+
         try:
             try:
                 for path in paths:
-                    if self._is_stopped:
+                    if is_stopped():
                         break
-                    if path.suffix.lower() in VIDEO_SUFFIXES:
-                        add_video(
-                            collector,
-                            path,
-                            _VIDEO_EVERY_SECONDS,
-                            _VIDEO_COUNT,
-                            is_stopped=lambda: self._is_stopped,
-                        )
+                    if path.is_dir() or path.suffix.lower() == ".json":
+                        add_folder(collector, self._project, path, "", is_stopped)
+                    elif path.suffix.lower() in VIDEO_SUFFIXES:
+                        every, count = _VIDEO_EVERY_SECONDS, _VIDEO_COUNT
+                        add_video(collector, path, every, count, is_stopped=is_stopped)
                     else:
                         add_files(collector, [path], "")
             finally:
@@ -119,11 +126,16 @@ class Adding(QObject):
         self.ended.emit()
         if isinstance(collected, str):
             self.said.emit(collected)
-        elif collected.findings:
-            self.said.emit(collected.findings[0])
-        else:
-            text = self.tr("Added %n image(s)", "", collected.images)
-            if collected.near:
-                near = self.tr("%n near-duplicate(s) left out", "", collected.near)
-                text = f"{text}; {near}"
-            self.said.emit(text)
+            return
+        texts = [self.tr("Added %n image(s)", "", collected.images)]
+        if collected.boxes:
+            texts[0] += " " + self.tr("with %n labelled object(s)", "", collected.boxes)
+        if collected.near:
+            texts.append(self.tr("%n near-duplicate(s) left out", "", collected.near))
+        self.said.emit("; ".join((*texts, *collected.findings[:1])))
+        if len(collected.findings) > 1:
+            self.found.emit(collected.findings)
+
+    def _show_progress(self, images: int) -> None:
+        if self._is_adding_files:
+            self.said.emit(self.tr("Adding images: {count} so far").format(count=images))

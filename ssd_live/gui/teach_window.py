@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -71,6 +71,7 @@ class TeachWindow(QWidget):
         self._project, self._editor = project, Editor(project)
         self.setWindowTitle(self.tr("Teach: {name}").format(name=project.name))
         self.resize(*_SIZE)
+        self.setAcceptDrops(True)
         self._jobs = Jobs("images of the project", self)
         self._jobs.failed.connect(self._say)
         self._suggesting = Suggesting(project, self._jobs, model_request)
@@ -80,6 +81,7 @@ class TeachWindow(QWidget):
         # Labelling waits while files are added.
         self.adding.began.connect(lambda: self.setEnabled(False))
         self.adding.ended.connect(self._files_added)
+        self.adding.found.connect(self._show_findings)
         self._carrying = Carrying(self._editor, self)
         self._carrying.said.connect(self._say)
         self._carrying.changed.connect(self._show_carried)
@@ -148,6 +150,11 @@ class TeachWindow(QWidget):
         self._add = QPushButton(self.tr("Add images or a video…"))
         self._add.setToolTip(self.tr("Of a video, a frame of each second is added"))
         self._add.clicked.connect(self._ask_for_images)
+        self._add_folder = QPushButton(self.tr("Add a folder or a data set…"))
+        self._add_folder.setToolTip(
+            self.tr("A folder of images, or a data set of VOC, COCO or YOLO with its labels")
+        )
+        self._add_folder.clicked.connect(self._ask_for_folder)
         self._suggest = QPushButton(self.tr("Suggest (S)"))
         self._suggest.setToolTip(self.tr("Ask the model in use for boxes in this image"))
         self._suggest.clicked.connect(self._ask_for_suggestions)
@@ -167,6 +174,7 @@ class TeachWindow(QWidget):
     def _lay_out(self) -> None:
         left, middle, right = QVBoxLayout(), QVBoxLayout(), QVBoxLayout()
         left.addWidget(self._add)
+        left.addWidget(self._add_folder)
         left.addWidget(self._filter)
         left.addWidget(self._list, 1)
         left.addWidget(self._counts)
@@ -532,8 +540,26 @@ class TeachWindow(QWidget):
         if names:
             self.adding.add_files([Path(name) for name in names])
 
+    def _ask_for_folder(self) -> None:
+        name = QFileDialog.getExistingDirectory(
+            self, self.tr("Add a folder or a data set"), self._media_folder()
+        )
+        if name:
+            self.adding.add_files([Path(name)])
+
+    def _show_findings(self, findings: Sequence[str]) -> None:
+        """Show what is wrong in data that were added."""
+        text = self.tr("%n thing(s) in the data are wrong or were left out.", "", len(findings))
+        box = QMessageBox(QMessageBox.Icon.Warning, self.windowTitle(), text, parent=self)
+        box.setDetailedText("\n".join(findings))
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.open()
+
     def _files_added(self) -> None:
         self.setEnabled(True)
+        # A data set may have brought classes.
+        self._classes.refresh()
+        self._show_classes()
         self._show_list()
         self._view.setFocus()
 
@@ -593,6 +619,16 @@ class TeachWindow(QWidget):
         self._suggesting.forget()
         self._jobs.close(_CLOSE_SECONDS)
         self._project.close()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802 - Qt's name
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802 - Qt's name
+        event.acceptProposedAction()
+        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        if paths:
+            self.adding.add_files(paths)
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
         if not self.may_close():

@@ -3,6 +3,7 @@
 import itertools
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import takewhile
@@ -11,10 +12,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ssd_live.datasets.check import check
+from ssd_live.datasets.load import load_data
 from ssd_live.datasets.types import DataSet, LabelledImage
-from ssd_live.errors import MediaError
+from ssd_live.errors import DataError, MediaError
 from ssd_live.imaging.frame import Frame
-from ssd_live.imaging.image_files import read_image, write_image
+from ssd_live.imaging.image_files import IMAGE_SUFFIXES, read_image, write_image
 from ssd_live.project.doubt import UNSURE
 from ssd_live.project.labels import LabelledBox, ProjectImage
 from ssd_live.project.looks import Looks, look_of
@@ -164,30 +167,92 @@ class Collector:
         raise AssertionError("there is always a free name")
 
 
-def add_files(collector: Collector, paths: Iterable[Path], source: str) -> None:
-    """Take image files in; those that cannot be read become findings."""
-    for path in paths:
+def add_files(
+    collector: Collector,
+    paths: Iterable[Path],
+    source: str,
+    is_stopped: Callable[[], bool] = lambda: False,
+) -> None:
+    """Take image files in; those that cannot be read become findings.
+
+    Nothing more is taken in once `is_stopped` returns true.
+    """
+    for path in takewhile(lambda _: not is_stopped(), paths):
         try:
             collector.add_file(path, source or printable(path.parent))
         except MediaError as error:
             collector.collected.findings.append(str(error))
 
 
-def add_data(collector: Collector, project: Project, data: DataSet, source: str) -> None:
+def add_folder(
+    collector: Collector,
+    project: Project,
+    path: Path,
+    split: str = "",
+    is_stopped: Callable[[], bool] = lambda: False,
+) -> None:
+    """Take in a data set in a known format with its labels, or a folder of images without labels.
+
+    `path` is a folder or a COCO file, and `split` names a part of the data set. Nothing more is
+    taken in once `is_stopped` returns true. Raises `DataError` if `path` is neither, or if its
+    labels cannot be read.
+    """
+    try:
+        data = load_data(path, split)
+    except DataError:
+        files = (
+            sorted(
+                its
+                for its in path.rglob("*")
+                if its.suffix.lower() in IMAGE_SUFFIXES and its.is_file()
+            )
+            if path.is_dir()
+            else []
+        )
+        if not files or split or _has_labels(path):
+            raise
+        add_files(collector, files, "", is_stopped)
+    else:
+        add_data(collector, project, data, printable(resolve(path)), is_stopped)
+
+
+def _has_labels(folder: Path) -> bool:
+    """Return whether a folder of images has files that look like labels."""
+    names = {its.name.casefold() for its in folder.iterdir()}
+    parts = [folder, *(its for its in folder.iterdir() if its.is_dir())]
+    return bool(names & {"annotations", "labels", "data.yaml", "classes.txt"}) or any(
+        any(part.glob(pattern)) for part in parts for pattern in ("*.json", "*.xml")
+    )
+
+
+def add_data(
+    collector: Collector,
+    project: Project,
+    data: DataSet,
+    source: str,
+    is_stopped: Callable[[], bool] = lambda: False,
+) -> None:
     """Take the images of a data set in with their labels.
 
-    Classes that the project does not have are added to it. What is wrong with a label becomes a
-    finding, and the label is left out.
+    Classes that the project does not have are added to it. The data are checked, and what is wrong
+    becomes a finding; a label that cannot be used is left out. Nothing more is taken in once
+    `is_stopped` returns true.
     """
     numbers = _class_numbers(project, data)
-    findings = collector.collected.findings
-    findings += [str(finding) for finding in data.findings]
-    for labelled in data.images:
-        boxes_in = partial(_boxes, labelled, numbers, findings)
-        try:
-            collector.add_file(labelled.path, source, boxes_in)
-        except MediaError as error:
-            findings.append(str(error))
+    found = dict.fromkeys(str(finding) for finding in data.findings)
+    images = takewhile(lambda _: not is_stopped(), data.images)
+    while some := tuple(itertools.islice(images, _BATCH)):
+        checked = check(replace(data, images=some, findings=()))
+        found |= dict.fromkeys(str(finding) for finding in checked.findings)
+        for labelled in some:
+            # What cannot be read is among the findings of the check.
+            if labelled.path in checked.sizes:
+                lost: list[str] = []
+                with suppress(MediaError):
+                    boxes_in = partial(_boxes, labelled, numbers, lost)
+                    collector.add_file(labelled.path, source, boxes_in)
+                found |= dict.fromkeys(lost)
+    collector.collected.findings += found
 
 
 def labels_by_name(project: Project, data: DataSet) -> tuple[list[ProjectImage], list[str]]:

@@ -246,7 +246,7 @@ def turn_wheel(view: QWidget, x: float, y: float, notches: int) -> None:
     QApplication.sendEvent(view, event)
 
 
-def drop(desk: Desk, content: QMimeData, x: int = 50, y: int = 50) -> None:
+def drop(window: QWidget, content: QMimeData, x: int = 50, y: int = 50) -> None:
     """What the window system tells a window when something is dragged onto it and let go."""
     action, button, modifier = (
         Qt.DropAction.CopyAction,
@@ -255,9 +255,9 @@ def drop(desk: Desk, content: QMimeData, x: int = 50, y: int = 50) -> None:
     )
     at = QPoint(x, y)
     enter = QDragEnterEvent(at, action, content, button, modifier)
-    QApplication.sendEvent(desk.window, enter)
+    QApplication.sendEvent(window, enter)
     assert enter.isAccepted()
-    QApplication.sendEvent(desk.window, QDropEvent(QPointF(at), action, content, button, modifier))
+    QApplication.sendEvent(window, QDropEvent(QPointF(at), action, content, button, modifier))
 
 
 def toggle(item: QListWidgetItem) -> None:

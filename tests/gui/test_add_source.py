@@ -117,7 +117,7 @@ def test_several_dropped_files_are_shown_side_by_side(desk: Desks, tmp_path: Pat
     opened.wait_for_picture()
     content = QMimeData()
     content.setUrls([QUrl.fromLocalFile(str(clip)) for clip in clips])
-    drop(opened, content)
+    drop(opened.window, content)
     wait_until(
         lambda: (
             [
@@ -225,7 +225,7 @@ def test_a_dropped_model_shows_its_card_and_is_used(
     opened.wait_for_boxes()
     content = QMimeData()
     content.setUrls([QUrl.fromLocalFile(other.model)])
-    drop(opened, content)
+    drop(opened.window, content)
     wait_until(lambda: QApplication.activeModalWidget() is not None, "the card is shown")
     card = QApplication.activeModalWidget()
     assert isinstance(card, ModelCard)

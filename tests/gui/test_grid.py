@@ -184,7 +184,7 @@ def test_a_file_dropped_on_a_view_is_shown_there(desk: Desks, clip: Path) -> Non
     content = QMimeData()
     content.setUrls([QUrl.fromLocalFile(str(clip))])
     at = views(opened)[1].mapTo(opened.window, QPoint(20, 20))
-    drop(opened, content, at.x(), at.y())
+    drop(opened.window, content, at.x(), at.y())
     state = views(opened)[1].stream.pipeline.state
     assert state is not None
     assert state.spec.title == str(clip)

@@ -110,7 +110,7 @@ def test_a_dropped_file_is_shown(desk: Desks, clip: Path) -> None:
     content = QMimeData()
     content.setUrls([QUrl.fromLocalFile(str(clip))])
     opened = desk()
-    drop(opened, content)
+    drop(opened.window, content)
     wait_for_source(opened, str(clip))
 
 
@@ -118,7 +118,7 @@ def test_a_dropped_address_is_shown(desk: Desks, server: MjpegServer) -> None:
     content = QMimeData()
     content.setText(server.address)
     opened = desk()
-    drop(opened, content)
+    drop(opened.window, content)
     wait_for_source(opened, server.address)
 
 
@@ -126,7 +126,7 @@ def test_a_dropped_link_is_shown(desk: Desks, server: MjpegServer) -> None:
     content = QMimeData()
     content.setUrls([QUrl(server.address)])
     opened = desk()
-    drop(opened, content)
+    drop(opened.window, content)
     wait_for_source(opened, server.address)
 
 

@@ -25,8 +25,8 @@ from ssd_live.imaging.frame import Frame
 from ssd_live.imaging.image_files import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from ssd_live.project.collect import (
     Collector,
-    add_data,
     add_files,
+    add_folder,
     add_unsure,
     add_video,
     labels_by_name,
@@ -37,7 +37,7 @@ from ssd_live.project.labels import ProjectImage
 from ssd_live.project.store import Project, create_project
 from ssd_live.project.suggest import accepted, suggest
 from ssd_live.project.versions import active_version, versions_of
-from ssd_live.system.paths import printable, resolve
+from ssd_live.system.paths import printable
 from ssd_live.system.texts import counted
 
 _SHOWN_FINDINGS = 10
@@ -140,23 +140,7 @@ def _add(project: Project, collector: Collector, path: Path, request: AddRequest
             f"{path}: is no image, no video and no data set that is known by its ending; give "
             "another file, or a folder"
         )
-    try:
-        data = load_data(path, request.split)
-    except DataError:
-        files = (
-            sorted(
-                its
-                for its in path.rglob("*")
-                if its.suffix.lower() in IMAGE_SUFFIXES and its.is_file()
-            )
-            if path.is_dir()
-            else []
-        )
-        if not files or request.split or _has_labels(path):
-            raise
-        add_files(collector, files, "")
-    else:
-        add_data(collector, project, data, printable(resolve(path)))
+    add_folder(collector, project, path, request.split)
 
 
 def _add_unsure(project: Project, collector: Collector, path: Path, request: AddRequest) -> None:
@@ -182,15 +166,6 @@ def _model_for(project: Project, wanted: str) -> str:
     active = active_version(project.folder)
     of_version = [its.model for its in versions_of(project.folder) if its.number == active]
     return wanted or (str(of_version[0]) if of_version else BASE_MODEL)
-
-
-def _has_labels(folder: Path) -> bool:
-    """Return whether a folder of images has files that look like labels."""
-    names = {its.name.casefold() for its in folder.iterdir()}
-    parts = [folder, *(its for its in folder.iterdir() if its.is_dir())]
-    return bool(names & {"annotations", "labels", "data.yaml", "classes.txt"}) or any(
-        any(part.glob(pattern)) for part in parts for pattern in ("*.json", "*.xml")
-    )
 
 
 def label(request: LabelRequest) -> None:

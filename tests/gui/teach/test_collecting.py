@@ -4,20 +4,23 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import QMimeData, QUrl
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QApplication,
     QFileDialog,
     QInputDialog,
+    QMessageBox,
 )
 
 from ssd_live.gui.teach_window import TeachWindow
 from ssd_live.imaging.frame import Frame
 from ssd_live.imaging.image_files import write_image
+from ssd_live.project.labels import LabelledBox
 from ssd_live.project.store import Project
 from ssd_live.remote.network import ModelRequest
 from tests.clips import SAMPLE, pictures
-from tests.gui.desk import SMALL_PATTERN, Desk
+from tests.gui.desk import SMALL_PATTERN, Desk, drop
 from tests.gui.teach.desk import (
     MODEL,
     add_frame,
@@ -90,6 +93,57 @@ def test_images_and_videos_are_added(
     opened.adding.add_files([tmp_path / "broken.jpg"])
     wait_for(opened.isEnabled)
     assert says(opened, "is not an image")
+
+
+def _voc(folder: Path) -> Path:
+    """A data set with an image, and with labels of one that is not there."""
+    for part in ("JPEGImages", "Annotations"):
+        (folder / part).mkdir(parents=True)
+    write_image(folder / "JPEGImages" / "a.png", pictures(SAMPLE)[0])
+    place = "<xmin>11</xmin><ymin>21</ymin><xmax>60</xmax><ymax>120</ymax>"
+    for name in ("a", "gone"):
+        (folder / "Annotations" / f"{name}.xml").write_text(
+            f"<annotation><filename>{name}.png</filename>"
+            "<size><width>640</width><height>271</height><depth>3</depth></size>"
+            f"<object><name>bus</name><bndbox>{place}</bndbox></object></annotation>"
+        )
+    return folder
+
+
+def test_a_data_set_comes_with_its_labels_and_what_is_wrong_in_it(
+    opened: TeachWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = str(_voc(tmp_path / "data"))
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: chosen)
+    button_of(opened, "Add a folder or a data set…").click()
+    wait_for(opened.isEnabled)
+    assert says(opened, "Added 1 image with 1 labelled object;")
+    added = opened.project.images[-1]
+    assert added.boxes == (LabelledBox(3, (10.0, 20.0, 60.0, 120.0)),)
+    # The new class is listed, and a key chooses it.
+    classes = list_of(opened, "Classes")
+    assert [classes.item(row).text() for row in range(classes.count())][2] == "3  bus  (1)"
+    (box,) = opened.findChildren(QMessageBox)
+    assert "2 things in the data" in box.text()
+    lines = box.detailedText().splitlines()
+    assert sorted("gone.png" in line for line in lines) == [False, True]
+    assert any("640 x 271" in line for line in lines)
+    box.close()
+
+
+def test_what_is_dropped_on_the_window_is_added(opened: TeachWindow, tmp_path: Path) -> None:
+    (tmp_path / "photos" / "deep").mkdir(parents=True)
+    write_image(tmp_path / "photos" / "deep" / "new.png", pictures(SAMPLE)[200])
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(tmp_path / "photos"))])
+    drop(opened, data)
+    wait_for(opened.isEnabled)
+    assert opened.project.images[-1].file_name == "new.png"
+    # A data set of another kind is told.
+    (tmp_path / "photos" / "data.yaml").write_text("nothing")
+    opened.adding.add_files([tmp_path / "photos"])
+    wait_for(opened.isEnabled)
+    assert says(opened, "is not a known data set")
 
 
 def test_collecting_puts_frames_into_the_project_until_it_is_stopped(

@@ -17,13 +17,7 @@ from ssd_live.project.training_log import training_log
 from ssd_live.project.training_packages import can_train, download_size, install_command
 
 _PAUSED_CODE = 130
-# Waiting threads of the training must not take the processor from the window.
-_VARIABLES = {
-    "OMP_WAIT_POLICY": "PASSIVE",
-    "GOMP_SPINCOUNT": "0",
-    "KMP_BLOCKTIME": "0",
-    "SSD_LIVE_PROGRESS": "json",
-}
+_VARIABLES = {"SSD_LIVE_PROGRESS": "json"}
 
 
 class TrainingPanel(QWidget):

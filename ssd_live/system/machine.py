@@ -169,6 +169,21 @@ def at_low_priority(make: Callable[[], T]) -> T:
         return pool.submit(make).result()
 
 
+def wait_without_spinning() -> None:
+    """Let the threads of OpenMP, as PyTorch uses them, give the CPU free while they wait.
+
+    They would spin otherwise, which slows down all programs on the same cores. What the user has
+    set in the environment stays. It counts for libraries that are loaded after this call, and for
+    processes that begin after it.
+    """
+    for name, value in (
+        ("OMP_WAIT_POLICY", "PASSIVE"),
+        ("GOMP_SPINCOUNT", "0"),
+        ("KMP_BLOCKTIME", "0"),
+    ):
+        os.environ.setdefault(name, value)
+
+
 def seconds_since_start() -> float:
     """Return for how many seconds this process has been running."""
     if sys.platform == "linux":

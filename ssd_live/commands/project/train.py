@@ -33,7 +33,7 @@ from ssd_live.project.versions import (
     new_version_folder,
 )
 from ssd_live.system.atomic_files import atomic_write
-from ssd_live.system.machine import available_cores
+from ssd_live.system.machine import available_cores, wait_without_spinning
 from ssd_live.system.texts import counted
 
 _NETWORK = "ssd300-mobilenetv2"
@@ -49,6 +49,7 @@ _CHECKS, _PATIENCE = 10, 3
 
 def run(request: TrainRequest) -> None:
     """Train a detector, judge it, and keep it as a new version of the project."""
+    wait_without_spinning()
     try:
         from ssd_live.training.trainer import Place
     except ImportError as error:

@@ -26,6 +26,7 @@ from ssd_live.imaging.frame import Frame
 from ssd_live.imaging.image_files import read_image
 from ssd_live.modelfile.catalogue import model_paths
 from ssd_live.modelfile.file import ModelFile
+from ssd_live.system.machine import wait_without_spinning
 from ssd_live.system.paths import engines_folder
 
 _SHOWN_FINDINGS = 10
@@ -45,6 +46,7 @@ def run(request: Request) -> None:
     the recipe is not valid, and another `SsdLiveError` if the data, a package or an output cannot
     be used.
     """
+    wait_without_spinning()
     try:
         from ssd_live.training.ranks import prepare, ranks
     except ImportError as error:

@@ -171,3 +171,17 @@ def test_a_process_knows_how_long_it_runs() -> None:
 def test_the_processor_has_a_name() -> None:
     assert machine.cpu_name()
     assert machine.available_cores() >= 1
+
+
+def test_what_the_user_has_set_for_openmp_stays() -> None:
+    code = (
+        "import os; from ssd_live.system.machine import wait_without_spinning as wait; wait(); "
+        "print(os.environ['OMP_WAIT_POLICY'], os.environ['KMP_BLOCKTIME'])"
+    )
+    plain = {name: value for name, value in os.environ.items() if "OMP_" not in name}
+    for given, expected in (({}, "PASSIVE 0"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE 0")):
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(
+            command, env=plain | given, capture_output=True, text=True, check=True
+        )
+        assert done.stdout.strip() == expected

@@ -97,10 +97,13 @@ class Adding(QObject):
     def _collected(self, paths: Sequence[Path]) -> Collected | str:
         """Add files, in the thread of the jobs; return a line for the user if that failed."""
         collector = Collector(self._project)
+        told = 0
 
         def is_stopped() -> bool:
-            if collector.collected.images % _TOLD_EVERY == _TOLD_EVERY - 1:
-                self._progress.emit(collector.collected.images)
+            nonlocal told
+            if collector.collected.images >= told + _TOLD_EVERY:
+                told = collector.collected.images
+                self._progress.emit(told)
             return self._is_stopped
 
         try:
@@ -117,7 +120,7 @@ class Adding(QObject):
                         add_files(collector, [path], "")
             finally:
                 collected = collector.finish()
-        except SsdLiveError as error:
+        except Exception as error:  # the window must not wait for ever
             return str(error)
         return collected
 

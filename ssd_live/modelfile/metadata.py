@@ -16,7 +16,7 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Channels = tuple[float, float, float]
 # A default box may be longer than the image, but not without limit.
 _Scale = Annotated[float, Field(gt=0, le=4)]
-_Ratio = Annotated[float, Field(gt=0, le=1000)]
+_Ratio = Annotated[float, Field(gt=0, le=1e6)]
 
 
 class Metadata(BaseModel):

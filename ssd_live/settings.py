@@ -48,6 +48,8 @@ class Settings(BaseModel):
     trail_seconds: Annotated[float, Field(ge=0, le=60)] = 2.0
     mirror: bool = False
     loop: bool = True
+    volume: Annotated[int, Field(ge=0, le=100)] = 100
+    muted: bool = False
     record_boxes: bool = True
     export_detections: bool = False
     index_recordings: bool = True

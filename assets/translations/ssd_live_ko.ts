@@ -630,6 +630,30 @@
         <source>Collect images, label them, train a detector, and use it</source>
         <translation>이미지를 모으고 라벨을 붙이고 검출기를 학습시켜 사용합니다</translation>
     </message>
+    <message>
+        <source>M&amp;ute</source>
+        <translation>음소거(&amp;U)</translation>
+    </message>
+    <message>
+        <source>Silence the sound of the file</source>
+        <translation>파일의 소리를 끕니다</translation>
+    </message>
+    <message>
+        <source>Louder</source>
+        <translation>더 크게</translation>
+    </message>
+    <message>
+        <source>Raise the volume</source>
+        <translation>소리를 키웁니다</translation>
+    </message>
+    <message>
+        <source>Quieter</source>
+        <translation>더 작게</translation>
+    </message>
+    <message>
+        <source>Lower the volume</source>
+        <translation>소리를 줄입니다</translation>
+    </message>
 </context>
 <context>
     <name>DetectionPanel</name>
@@ -3417,6 +3441,13 @@
     <message>
         <source>Go on with D, correct what is wrong, and press Enter. After a correction, Shift+T carries on from there.</source>
         <translation>D로 넘어가며 틀린 것을 바로잡고 Enter를 누르십시오. 바로잡은 뒤 Shift+T를 누르면 거기서부터 다시 따라갑니다.</translation>
+    </message>
+</context>
+<context>
+    <name>SoundControl</name>
+    <message>
+        <source>Volume</source>
+        <translation>음량</translation>
     </message>
 </context>
 </TS>

@@ -225,6 +225,26 @@ def action_specs() -> list[ActionSpec]:
             translate("Actions", "Play at a higher speed"),
         ),
         ActionSpec(
+            "mute",
+            translate("Actions", "M&ute"),
+            ("Shift+M",),
+            translate("Actions", "Silence the sound of the file"),
+            True,
+            "sound",
+        ),
+        ActionSpec(
+            "louder",
+            translate("Actions", "Louder"),
+            ("Ctrl+Up",),
+            translate("Actions", "Raise the volume"),
+        ),
+        ActionSpec(
+            "quieter",
+            translate("Actions", "Quieter"),
+            ("Ctrl+Down",),
+            translate("Actions", "Lower the volume"),
+        ),
+        ActionSpec(
             "loop",
             translate("Actions", "&Loop"),
             ("Ctrl+R",),

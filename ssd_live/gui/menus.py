@@ -40,6 +40,7 @@ def fill_menu_bar(bar: QMenuBar, actions: Actions, source_menus: SourceMenus) ->
         actions,
         translate("Menus", "&Playback"),
         ("play", "step", "step_back", "back", "forward", "slower", "faster", "loop", "mirror"),
+        ("mute", "louder", "quieter"),
     )
     _add_menu(
         bar,

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 
 from PySide6.QtCore import QObject
+from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QMainWindow
 
 from ssd_live.gui import theme
 from ssd_live.gui.actions import Actions
+from ssd_live.gui.sound_control import SoundControl
 from ssd_live.gui.transport import TransportBar
 from ssd_live.live.session import LiveSession
 from ssd_live.pipeline.capture import Capture, Phase
@@ -21,7 +23,7 @@ class Playback(QObject):
 
     Playing, pausing, stepping and seeking change only the selected source. The settings, for
     example for repeating, apply to all sources, but mirroring applies only to cameras. `bar` is the
-    transport bar, which shows the selected source.
+    transport bar, which shows the selected source, and `sound` the controls of its sound.
     """
 
     def __init__(
@@ -38,7 +40,8 @@ class Playback(QObject):
         self._icon_is_for_playing: bool | None = None
         buttons = [actions[name] for name in ("step_back", "play", "step", "loop")]
         self.may_show_bar: Callable[[], bool] = lambda: True
-        self.bar = TransportBar(buttons, SPEEDS)
+        self.sound = SoundControl(settings, actions, self._themed)
+        self.bar = TransportBar(buttons, SPEEDS, self.sound)
         self.bar.hide()
         self.bar.sought.connect(self.seek)
         self.bar.speed_chosen.connect(self.set_speed)
@@ -175,17 +178,14 @@ class Playback(QObject):
         `may_show_bar` returns false. Call this method regularly.
         """
         state = self._session.pipeline.state
+        capture = self._session.pipeline.capture
+        speed = capture.speed if capture else 1.0
+        self.sound.follow(state, speed)
         if state is None:
             self.bar.hide()
             return
         duration = state.info.duration if state.info else None
-        capture = self._session.pipeline.capture
-        self.bar.follow(
-            state.position,
-            duration,
-            state.info.rate if state.info else None,
-            capture.speed if capture else 1.0,
-        )
+        self.bar.follow(state.position, duration, state.info.rate if state.info else None, speed)
         if state.info:
             has_length = duration is not None and not state.info.is_still
         else:
@@ -210,11 +210,12 @@ class Playback(QObject):
         self._play_action.setChecked(False)
 
     def forget_icon(self) -> None:
-        """Make the next update draw the icon of the action "play" again.
+        """Make the next update draw the icons that depend on the state again.
 
-        Call this after the theme has changed, because the icon has a colour of the theme.
+        Call this after the theme has changed, because the icons have a colour of the theme.
         """
         self._icon_is_for_playing = None
+        self.sound.show_icon()
 
     def _show_play_icon(self) -> None:
         """Show on the play button the icon of what a click does next: pause or play."""
@@ -222,8 +223,10 @@ class Playback(QObject):
         if playing == self._icon_is_for_playing:
             return
         self._icon_is_for_playing = playing
-        ink = self._window.palette().buttonText().color()
-        self._play_action.setIcon(theme.icon("pause" if playing else "play", ink))
+        self._play_action.setIcon(self._themed("pause" if playing else "play"))
+
+    def _themed(self, name: str) -> QIcon:
+        return theme.icon(name, self._window.palette().buttonText().color())
 
 
 def _is_playing(capture: Capture) -> bool:

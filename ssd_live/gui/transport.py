@@ -61,18 +61,18 @@ class SeekSlider(QSlider):
 class TransportBar(QWidget):
     """A bar with a button for each of `actions`, a seek slider, the position and the speed.
 
-    The position is shown as a time and, if there is room, as the number of the frame. `sought` is
-    emitted when the user moves the slider; its value is the new position in seconds. `speed_chosen`
-    is emitted with one of the `speeds`.
+    `sound` are the controls of the sound, or None. The position is shown as a time and, if there is
+    room, as the number of the frame. `sought` is emitted when the user moves the slider; its value
+    is the new position in seconds. `speed_chosen` is emitted with one of the `speeds`.
     """
 
     sought = Signal(float)
     speed_chosen = Signal(float)
 
     def __init__(
-        self, actions: list[QAction], speeds: Sequence[float], parent: QWidget | None = None
+        self, actions: list[QAction], speeds: Sequence[float], sound: QWidget | None = None
     ) -> None:
-        super().__init__(parent)
+        super().__init__()
         layout = QHBoxLayout(self)
         layout.setContentsMargins(6, 2, 10, 2)
         for action in actions:
@@ -99,8 +99,9 @@ class TransportBar(QWidget):
             )
         self._speed.setMenu(menu)
         layout.addWidget(self._slider, 1)
-        for widget in (self._time, self._frame, self._speed):
-            layout.addWidget(widget)
+        for widget in (self._time, self._frame, sound, self._speed):
+            if widget is not None:
+                layout.addWidget(widget)
         self._following = False
 
     def follow(

@@ -265,6 +265,9 @@ class MainWindow(QMainWindow):
         connect("slower", playback.slower)
         connect("faster", playback.faster)
         connect("loop", playback.set_loop)
+        connect("mute", playback.sound.toggle_mute)
+        connect("louder", playback.sound.louder)
+        connect("quieter", playback.sound.quieter)
         connect("mirror", playback.set_mirror)
         connect("record", lambda: self.record(action["record"].isChecked()))
         connect(
@@ -650,7 +653,7 @@ class MainWindow(QMainWindow):
         super().changeEvent(event)
 
     def _quit(self) -> None:
-        if self._capture_actions.may_close():
+        if self._capture_actions.may_close() and self.teach.may_close():
             self.close()
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
@@ -665,6 +668,7 @@ class MainWindow(QMainWindow):
         self._pulse_timer.stop()
         self._sample_timer.stop()
         self._capture_actions.close()
+        self._playback.sound.close_sound()
         self._search.close()
         self._redaction.close()
         self.teach.close()

@@ -15,6 +15,7 @@ from PySide6.QtCore import QMessageLogContext, QtMsgType, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication
 
 from ssd_live.gui import translation
+from ssd_live.live import sound
 from ssd_live.remote.network import ModelRequest
 from ssd_live.settings import Settings
 from tests.gui.desk import Desk, open_desk, write_model
@@ -49,6 +50,12 @@ def application() -> QApplication:
     made.setQuitOnLastWindowClosed(False)
     translation.install(made, "en")
     return made
+
+
+@pytest.fixture(autouse=True)
+def no_loudspeaker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody wants to hear the tests."""
+    monkeypatch.setattr(sound, "system_device", lambda _: None)
 
 
 @pytest.fixture(autouse=True)

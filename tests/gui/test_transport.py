@@ -1,16 +1,23 @@
 """Playing, holding, stepping, seeking and looping a file."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+import miniaudio
+import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel, QToolButton
+from PySide6.QtWidgets import QLabel, QSlider, QToolButton
 
+from ssd_live.gui.sound_control import SoundControl
 from ssd_live.gui.transport import TransportBar, clock
+from ssd_live.live import sound
+from ssd_live.live.sound import MiniaudioDevice, Pull
 from ssd_live.pipeline.capture import Phase
 from ssd_live.settings import Settings
+from ssd_live.video.sound import Samples
 from tests.clips import SAMPLE, write_clip
 from tests.gui.desk import Desk
 from tests.gui.waiting import settle, wait_until
@@ -47,6 +54,56 @@ def test_pausing_holds_the_picture_and_playing_goes_on(held: Desk) -> None:
     held.trigger("play")
     wait_until(lambda: held.time > at + 5 * FRAME, "it plays on")
     assert held.is_on("play")
+
+
+def test_a_file_with_sound_is_heard_and_silenced(
+    desk: Desks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With miniaudio's device that nobody hears."""
+    taken: list[Samples] = []
+
+    def open_device(pull: Pull) -> MiniaudioDevice:
+        def note(count: int) -> Samples:
+            taken.append(pull(count))
+            return taken[-1]
+
+        return MiniaudioDevice(note, [miniaudio.Backend.NULL])
+
+    monkeypatch.setattr(sound, "system_device", open_device)
+    opened = desk(write_clip(tmp_path / "tone.mkv", 250, sound="aac"))
+    opened.wait_for_picture()
+    (control,) = opened.window.findChildren(SoundControl)
+    wait_until(control.isVisible, "the volume is shown")
+    wait_until(lambda: bool(taken) and np.abs(taken[-1]).max() > 1000, "the sound is heard")
+    (slider,) = control.findChildren(QSlider)
+    for _ in range(5):
+        opened.trigger("quieter")
+    assert (slider.value(), opened.settings.volume) == (50, 50)
+    opened.trigger("mute")
+    wait_until(lambda: not taken[-1].any(), "it is silent")
+    # Who changes the volume wants to hear it.
+    opened.trigger("louder")
+    assert not opened.is_on("mute")
+    wait_until(lambda: taken[-1].any(), "it is heard again")
+    # At another speed and in a pause, the device takes nothing.
+    opened.trigger("faster")
+    _await_silence(taken)
+    opened.trigger("slower")
+    wait_until(lambda: bool(taken), "it is heard at its own speed")
+    opened.pause()
+    _await_silence(taken)
+    opened.window.open(str(SAMPLE))
+    wait_until(lambda: not control.isVisible(), "a file without sound has no volume")
+
+
+def _await_silence(taken: list[Samples]) -> None:
+    def is_silent() -> bool:
+        taken.clear()
+        settle()
+        time.sleep(0.2)
+        return not taken
+
+    wait_until(is_silent, "nothing is taken")
 
 
 def test_the_play_button_shows_what_pressing_it_would_do(held: Desk) -> None:
@@ -200,7 +257,7 @@ def test_a_paused_live_source_holds_its_picture_and_its_frames_are_dropped_as_pa
 def test_the_transports_buttons_do_what_their_actions_do(held: Desk) -> None:
     *buttons, _ = held.child(TransportBar).findChildren(QToolButton)
     assert [button.defaultAction() for button in buttons] == [
-        held.window.actions_by_name[name] for name in ("step_back", "play", "step", "loop")
+        held.window.actions_by_name[name] for name in ("step_back", "play", "step", "loop", "mute")
     ]
     QTest.mouseClick(buttons[1], Qt.MouseButton.LeftButton)
     held.wait_for_phase(Phase.PLAYING)

@@ -2968,6 +2968,12 @@
             <numerusform>데이터에서 %n가지가 잘못되었거나 제외되었습니다.</numerusform>
         </translation>
     </message>
+    <message numerus="yes">
+        <source>Changed %n image(s)</source>
+        <translation>
+            <numerusform>이미지 %n개를 바꿨습니다</numerusform>
+        </translation>
+    </message>
 </context>
 <context>
     <name>TrainingPanel</name>
@@ -3046,6 +3052,18 @@
     <message>
         <source>PyTorch is being installed. If you close the window now, it may be there only in part and has to be installed again. Close the window?</source>
         <translation>PyTorch를 설치하고 있습니다. 지금 창을 닫으면 일부만 설치되어 다시 설치해야 할 수 있습니다. 창을 닫을까요?</translation>
+    </message>
+    <message>
+        <source>Interrupt the training; it goes on later, also after the window was closed</source>
+        <translation>학습을 멈춥니다. 창을 닫은 뒤에도 나중에 이어집니다</translation>
+    </message>
+    <message>
+        <source>A training is running. It pauses if you close the window, and goes on when you want it. Close the window?</source>
+        <translation>학습하고 있습니다. 창을 닫으면 멈추고, 원할 때 이어집니다. 창을 닫을까요?</translation>
+    </message>
+    <message>
+        <source>Close the window</source>
+        <translation>창 닫기</translation>
     </message>
 </context>
 <context>
@@ -3202,6 +3220,10 @@
     <message>
         <source>With other images, very likely {low} to {high}.</source>
         <translation>다른 이미지라면 거의 틀림없이 {low}~{high}.</translation>
+    </message>
+    <message>
+        <source>It is worse than the model in use before.</source>
+        <translation>전에 쓰던 모델보다 못합니다.</translation>
     </message>
 </context>
 <context>

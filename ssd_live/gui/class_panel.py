@@ -29,12 +29,13 @@ class ClassPanel(QWidget):
     """The classes of `project`, with the number of objects of each.
 
     `chosen` is emitted with the number of the class that the user clicks. `changed` is emitted when
-    a class was added or renamed, and `merged` when one was merged into another. `said` is emitted
-    with a line for the user.
+    a class was added or renamed, `added` with the number of a class that was added, and `merged`
+    when one was merged into another. `said` is emitted with a line for the user.
     """
 
     chosen = Signal(int)
     changed = Signal()
+    added = Signal(int)
     merged = Signal()
     said = Signal(str)
 
@@ -113,6 +114,7 @@ class ClassPanel(QWidget):
         name, given = QInputDialog.getText(self, self.tr("Add a class"), self.tr("Name"))
         if given and self._try(lambda: self._project.add_class(name)):
             self.changed.emit()
+            self.added.emit(self._project.class_number(name.strip()))
 
     def _ask_for_name(self) -> None:
         """Ask for another name of the chosen class."""

@@ -26,7 +26,7 @@ from ssd_live.project.labels import Box, LabelledBox
 # A box that is smaller, in pixels of the image, was a click.
 _LEAST_PIXELS = 3.0
 # An edge is caught from so far away, in pixels of the screen.
-_REACH = 7.0
+_REACH, _OUTSIDE = 7.0, 4.0
 _HANDLE = 7.0
 _ZOOM_STEP, _LARGEST_ZOOM = 1.25, 40.0
 _BACKGROUND, _INK = "#101114", "#c9ccd3"
@@ -214,7 +214,8 @@ class LabelView(QWidget):
         if self._selected < 0:
             return False, False, False, False
         place = self._on_screen(self._boxes[self._selected].box)
-        if not place.adjusted(-_REACH, -_REACH, _REACH, _REACH).contains(point):
+        # Outside, little is caught, because another box may begin there.
+        if not place.adjusted(-_OUTSIDE, -_OUTSIDE, _OUTSIDE, _OUTSIDE).contains(point):
             return False, False, False, False
         left, right = abs(point.x() - place.left()), abs(point.x() - place.right())
         top, bottom = abs(point.y() - place.top()), abs(point.y() - place.bottom())

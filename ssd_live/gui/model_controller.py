@@ -134,7 +134,17 @@ class ModelController(QObject):
             self._panel.show_settings(model_request, self._style())
         self._panel.show_loaded(loaded, self._shown.of(loaded.metadata))
         self._show_boxes_anew()
+        self._infer_held_frames()
         self.load_ended.emit()
+
+    def _infer_held_frames(self) -> None:
+        """Let the model find its objects in the frames of files at which sources are paused."""
+        for stream in self._session.streams:
+            capture = stream.pipeline.capture
+            if capture is not None and capture.is_paused:
+                state = capture.state
+                if state.info is not None and state.info.seekable and not state.info.is_still:
+                    capture.seek(state.position)
 
     def _load_failed(self, model_request: ModelRequest, error: SsdLiveError) -> None:
         if model_request == self._requested:

@@ -9,7 +9,7 @@ from ssd_live.gui.jobs import Jobs
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.project.labels import LabelledBox
 from ssd_live.project.store import Project
-from ssd_live.project.suggest import suggested
+from ssd_live.project.suggest import numbers_by_name, suggested
 from ssd_live.remote.network import ModelRequest
 
 _LOWEST_SCORE = 0.3
@@ -38,10 +38,10 @@ class Suggesting:
 
         `pixels` (H, W, 3) uint8 BGR are the image, and `size` is its width and height.
         """
-        request = self._model_request()
+        request, numbers = self._model_request(), numbers_by_name(self._project)
 
         def end(found: Detections) -> None:
-            done(suggested(found, self._project.classes, size))
+            done(suggested(found, numbers, size))
 
         self._jobs.do(lambda: self._detector_of(request)(pixels), end)
 

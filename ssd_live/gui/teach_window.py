@@ -34,10 +34,10 @@ from ssd_live.gui.transport import clock
 from ssd_live.gui.versions_panel import VersionsPanel
 from ssd_live.imaging.image_files import IMAGE_SUFFIXES, VIDEO_SUFFIXES, read_image
 from ssd_live.imaging.pixels import Pixels
-from ssd_live.project.carry import carried
+from ssd_live.project.carry import carried, without_copies
 from ssd_live.project.doubt import doubt_of
 from ssd_live.project.editing import Editor
-from ssd_live.project.labels import LabelledBox, ProjectImage
+from ssd_live.project.labels import LabelledBox, ProjectImage, in_order
 from ssd_live.project.store import Project
 from ssd_live.remote.network import ModelRequest
 
@@ -130,6 +130,7 @@ class TeachWindow(QWidget):
         self._classes = ClassPanel(self._project)
         self._classes.chosen.connect(self._view.set_class)
         self._classes.changed.connect(self._show_classes)
+        self._classes.added.connect(self._draw_next)
         self._classes.merged.connect(self._merged)
         self._counts, self._state = QLabel(), QLabel()
         self._hint = QLabel(
@@ -240,7 +241,7 @@ class TeachWindow(QWidget):
         return None if item is None else self._project.image(_number_of(item))
 
     def _listed(self) -> list[ProjectImage]:
-        wanted, images = self._filter.currentData(), self._project.images
+        wanted, images = self._filter.currentData(), in_order(self._project.images)
         if wanted == "todo":
             return [image for image in images if not image.is_labelled]
         if wanted == "done":
@@ -260,15 +261,15 @@ class TeachWindow(QWidget):
         for image in self._listed():
             if kept is not None and image.number == kept.number:
                 row = self._list.count()
-            self._list_image(image)
+            self._list_image(image, self._list.count())
         self._list.setCurrentRow(row)
         self._list.blockSignals(False)
         self._choose()
 
-    def _list_image(self, image: ProjectImage) -> None:
+    def _list_image(self, image: ProjectImage, row: int) -> None:
         item = QListWidgetItem()
         item.setData(Qt.ItemDataRole.UserRole, image.number)
-        self._list.addItem(item)
+        self._list.insertItem(row, item)
         self._show_item(item, image)
 
     def _show_item(self, item: QListWidgetItem, image: ProjectImage) -> None:
@@ -293,6 +294,12 @@ class TeachWindow(QWidget):
             self._view.class_id = self._classes.number_at(0) or 0
         self._show_selected_class()
         self._show_boxes()
+
+    def _draw_next(self, number: int) -> None:
+        """Draw boxes of a class that was added; who adds one wants to draw it."""
+        self._view.select(-1)
+        self._view.class_id = number
+        self._show_selected_class()
 
     def _merged(self) -> None:
         """Show the classes after one was merged into another."""
@@ -423,13 +430,16 @@ class TeachWindow(QWidget):
         self._jobs.do(lambda: carried(before, read_image(path).bgr(), pixels), show)
 
     def _add_boxes(self, boxes: Sequence[LabelledBox]) -> None:
-        """Add boxes to those that the shown image has now; equal ones are not added again."""
+        """Add boxes to those that the shown image has now, in place of suggestions.
+
+        One that lies where the image has a box of its class is not added.
+        """
         image = self._shown_image
         if image is not None:
             # A class may have been merged meanwhile.
             known = self._project.classes
-            new = [its for its in boxes if its not in image.boxes and its.class_id in known]
-            self._store_boxes((*image.boxes, *new))
+            new = [its for its in boxes if its.class_id in known]
+            self._store_boxes((*image.sure_boxes, *without_copies(new, image.sure_boxes)))
 
     def _carry_on(self) -> None:
         """Follow the objects of this image through its video, or stop that."""
@@ -443,15 +453,17 @@ class TeachWindow(QWidget):
         self._show_boxes()
 
     def _step(self, move: Callable[[], list[int]]) -> None:
-        """Undo or redo, and go to the first image that it changed."""
+        """Undo or redo, and go to the image that it changed, if it was one."""
         try:
             numbers = move()
         except SsdLiveError as error:
             self._say(str(error))
             return
-        row = self._row_of(numbers[0]) if numbers else None
+        row = self._row_of(numbers[0]) if len(numbers) == 1 else None
         if row is not None and row != self._list.currentRow():
             self._list.setCurrentRow(row)
+        elif len(numbers) > 1:
+            self._say(self.tr("Changed %n image(s)", "", len(numbers)))
         self._show_rows(set(numbers))
         self._show_boxes()
 
@@ -524,7 +536,11 @@ class TeachWindow(QWidget):
     def _show_new(self, image: ProjectImage) -> None:
         """List a new image; what is being labelled stays as it is."""
         if self._filter.currentData() in ("", "todo", "doubt"):
-            self._list_image(image)
+            order = {its.number: place for place, its in enumerate(self._listed())}
+            place, count = order[image.number], self._list.count()
+            numbers = [_number_of(self._list.item(row)) for row in range(count)]
+            later = (row for row, number in enumerate(numbers) if order.get(number, -1) > place)
+            self._list_image(image, next(later, count))
         self._show_counts()
         if self._image is None:
             self._list.setCurrentRow(0)
@@ -574,6 +590,10 @@ class TeachWindow(QWidget):
         title = self.tr("Mistakes of version {number}").format(number=folder.parent.name)
         window = MistakesWindow(folder, title, self)
         window.chosen.connect(self._show_named)
+        window.move(self.frameGeometry().topLeft())
+        # It must not stay above this window, which shows the image that is chosen.
+        window.winId()
+        window.windowHandle().setTransientParent(None)  # type: ignore[arg-type]
         window.show()
 
     def _close_mistakes(self) -> None:

@@ -3,7 +3,7 @@
 import importlib
 import json
 
-from PySide6.QtCore import QLocale, Signal
+from PySide6.QtCore import QLocale, QTimer, Signal
 from PySide6.QtWidgets import QLabel, QMessageBox, QPushButton, QVBoxLayout, QWidget
 
 from ssd_live.errors import SsdLiveError
@@ -17,6 +17,7 @@ from ssd_live.project.training_log import training_log
 from ssd_live.project.training_packages import can_train, download_size, install_command
 
 _PAUSED_CODE = 130
+_FRESH_MS = 1500
 _VARIABLES = {"SSD_LIVE_PROGRESS": "json"}
 
 
@@ -37,13 +38,14 @@ class TrainingPanel(QWidget):
         self._child.told.connect(self._told)
         self._child.ended.connect(self._child_ended)
         self._jobs = Jobs("size of PyTorch", self)
+        # Whether a training has only just been started.
+        self._is_fresh = False
         # Whether pip is asked how large PyTorch is.
         self._is_asking = False
         # What the child does: "train", "finish" or "install".
         self._then = ""
         self._train = QPushButton(self.tr("Train"))
         self._train.clicked.connect(self._toggle_training)
-        self._train.setToolTip(self.tr("Learn from all labelled images; labelling can go on"))
         self._finish = QPushButton(self.tr("Keep what is learned"))
         self._finish.clicked.connect(lambda: self._start_training("--finish"))
         self._bar, self._left = BusyBar(), QLabel()
@@ -63,19 +65,21 @@ class TrainingPanel(QWidget):
         return self._child.is_running
 
     def may_close(self) -> bool:
-        """Return whether the panel may be closed; while PyTorch is installed, the user is asked."""
-        if not self._child.is_running or self._then != "install":
+        """Return whether the panel may be closed; while a command runs, the user is asked."""
+        if not self._child.is_running:
             return True
-        question = self.tr(
-            "PyTorch is being installed. If you close the window now, it may be there only in part "
-            "and has to be installed again. Close the window?"
-        )
-        answer = QMessageBox.question(
-            self,
-            self.tr("Install PyTorch"),
-            question,
-            defaultButton=QMessageBox.StandardButton.No,
-        )
+        if self._then == "install":
+            question = self.tr(
+                "PyTorch is being installed. If you close the window now, it may be there only in "
+                "part and has to be installed again. Close the window?"
+            )
+        else:
+            question = self.tr(
+                "A training is running. It pauses if you close the window, and goes on when you "
+                "want it. Close the window?"
+            )
+        no = QMessageBox.StandardButton.No
+        answer = QMessageBox.question(self, self.tr("Close the window"), question, defaultButton=no)
         return answer == QMessageBox.StandardButton.Yes
 
     def close_panel(self) -> None:
@@ -87,7 +91,13 @@ class TrainingPanel(QWidget):
         runs = self._child.is_running
         is_training = runs and self._then == "train"
         self._train.setText(self.tr("Pause") if is_training else self.tr("Train"))
-        self._train.setEnabled((is_training or not runs) and not self._is_asking)
+        self._train.setToolTip(
+            self.tr("Interrupt the training; it goes on later, also after the window was closed")
+            if is_training
+            else self.tr("Learn from all labelled images; labelling can go on")
+        )
+        may_press = is_training and not self._is_fresh
+        self._train.setEnabled((may_press or not runs) and not self._is_asking)
         is_paused = not runs and (self._project.folder / "training" / "last.pt").is_file()
         if is_paused:
             self._train.setText(self.tr("Go on with the training"))
@@ -113,10 +123,18 @@ class TrainingPanel(QWidget):
         except SsdLiveError as error:
             self.said.emit(str(error))
             return
+        self.said.emit("")
         self._then = "finish" if more else "train"
         words = ["project", "train", str(folder), "--snapshot", str(path), *more]
         self._child.start(words, _VARIABLES)
         self._wait_for(self.tr("Preparing …"))
+        # A double click must not pause what it began.
+        self._is_fresh = True
+        QTimer.singleShot(_FRESH_MS, self, self._ripen)
+        self._show_state()
+
+    def _ripen(self) -> None:
+        self._is_fresh = False
         self._show_state()
 
     def _wait_for(self, text: str) -> None:

@@ -25,8 +25,10 @@ def verdict_of(version: Version) -> str:
         None,
         images,
     )
+    is_worse = any(new["ap50"] < its["ap50"] for its in _judged(version).values())
     lines = [
         text.format(found=new["found"], objects=new["objects"]),
+        translate("Verdict", "It is worse than the model in use before.") if is_worse else "",
         _false_alarms(new),
         _confused(new["confused"]),
         *(_before(its) for name, its in _judged(version).items() if name != "new"),

@@ -88,9 +88,18 @@ class VersionsPanel(QWidget):
         self._child.kill()
 
     def refresh(self) -> None:
-        """Show the versions that there are now, and choose the last one."""
+        """Show the versions that there are now, and choose a new one, if there is one.
+
+        Otherwise the one that was chosen stays; at first it is the one in use, or the last.
+        """
+        before, chosen = len(self._versions), self._choice.currentIndex()
         self._versions = versions_of(self._folder)
-        active = self._active()
+        active, last = self._active(), len(self._versions) - 1
+        if not before:
+            numbers = [version.number for version in self._versions]
+            chosen = numbers.index(active) if active in numbers else last
+        elif len(self._versions) != before:
+            chosen = last
         self._choice.blockSignals(True)
         self._choice.clear()
         for version in self._versions:
@@ -98,7 +107,7 @@ class VersionsPanel(QWidget):
             if version.number == active:
                 text = self.tr("Version {number} (in use)")
             self._choice.addItem(text.format(number=version.number))
-        self._choice.setCurrentIndex(len(self._versions) - 1)
+        self._choice.setCurrentIndex(chosen)
         self._choice.blockSignals(False)
         self._show_chosen()
 

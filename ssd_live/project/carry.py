@@ -7,6 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ssd_live.datasets.types import boxes_array
+from ssd_live.evaluation.average_precision import overlaps
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.project.labels import Box, LabelledBox
 
@@ -16,6 +18,7 @@ _REACH = 1.0
 _LOWEST_LIKENESS = 0.5
 # Objects are compared at this size at most, which is fast.
 _LONGEST_SIDE = 96
+_SAME_OVERLAP = 0.5
 
 
 def carried(boxes: Sequence[LabelledBox], before: Pixels, after: Pixels) -> list[LabelledBox]:
@@ -66,3 +69,20 @@ def _found(box: Box, old: NDArray[np.uint8], new: NDArray[np.uint8]) -> tuple[Bo
     dx = min(max(dx, -bx1), width - bx2)
     dy = min(max(dy, -by1), height - by2)
     return (bx1 + dx, by1 + dy, bx2 + dx, by2 + dy), min(float(likeness), 1.0)
+
+
+def without_copies(boxes: Sequence[LabelledBox], there: Sequence[LabelledBox]) -> list[LabelledBox]:
+    """Return the boxes that do not lie where one of the boxes `there` has the same class.
+
+    Boxes lie at the same place if their IoU is at least 0.5.
+    """
+    known = {
+        class_id: boxes_array([its.box for its in there if its.class_id == class_id])
+        for class_id in {its.class_id for its in there}
+    }
+    return [
+        its
+        for its in boxes
+        if its.class_id not in known
+        or overlaps(np.array(its.box, np.float32), known[its.class_id]).max() < _SAME_OVERLAP
+    ]

@@ -21,7 +21,7 @@ from ssd_live.system.texts import counted
 # Images of a video within so many seconds are alike, and count together for the interval.
 _ALIKE_SECONDS = 5.0
 # A wrong detection with at least this overlap with an object has its class wrong.
-_SAME_PLACE = 0.5
+_SAME_PLACE = 0.25
 # With fewer objects than this, a share of them says little.
 _FEW_OBJECTS = 20
 ADVISED_IMAGES = 15

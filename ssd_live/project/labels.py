@@ -1,6 +1,6 @@
 """Define the labels of a project: its images, and the boxes in them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -146,4 +146,22 @@ def _box_of(record: Mapping[str, Any]) -> LabelledBox:
         (x, y, x + width, y + height),
         bool(record.get("difficult", False)),
         None if score is None else float(score),
+    )
+
+
+def in_order(images: Iterable[ProjectImage]) -> list[ProjectImage]:
+    """Return images in the order in which they came, but the frames of a video by their time.
+
+    All frames of a video stand where its first one came.
+    """
+    listed = sorted(images, key=lambda image: image.number)
+    firsts: dict[str, int] = {}
+    for image in listed:
+        if image.seconds is not None:
+            firsts.setdefault(image.source, image.number)
+    return sorted(
+        listed,
+        key=lambda image: (
+            (image.number, 0.0) if image.seconds is None else (firsts[image.source], image.seconds)
+        ),
     )

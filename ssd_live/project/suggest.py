@@ -9,17 +9,35 @@ from ssd_live.imaging.image_files import read_image
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.project.labels import LabelledBox, ProjectImage
 from ssd_live.project.store import Project
+from ssd_live.project.versions import active_version, versions_of
+
+
+def numbers_by_name(project: Project) -> dict[str, int]:
+    """Return the numbers of the classes of a project by their names, in lower case.
+
+    A class that was renamed or merged since the version in use was trained has the name there too.
+    """
+    classes, merged = project.classes, project.merged
+    numbers = {name.casefold(): number for number, name in classes.items()}
+    active = active_version(project.folder)
+    for version in versions_of(project.folder):
+        if version.number == active:
+            names = version.facts.get("classes", ())
+            for name, number in zip(names, version.class_numbers, strict=False):
+                now = merged.get(number, number)
+                if now in classes:
+                    numbers.setdefault(str(name).casefold(), now)
+    return numbers
 
 
 def suggested(
-    found: Detections, classes: Mapping[int, str], size: tuple[int, int]
+    found: Detections, numbers: Mapping[str, int], size: tuple[int, int]
 ) -> tuple[LabelledBox, ...]:
     """Return detections in an image as suggestions, those of classes that are in the project.
 
-    `classes` are the names of the classes by number, in which upper and lower case do not matter.
-    `size` is (width, height) of the image in pixels; boxes are cut at its edges.
+    `numbers` are those of the classes, by their names in lower case. `size` is (width, height) of
+    the image in pixels; boxes are cut at its edges.
     """
-    numbers = {name.casefold(): number for number, name in classes.items()}
     boxes = []
     for detection in found:
         number = numbers.get(detection.name.casefold())
@@ -38,6 +56,7 @@ def suggest(
     Boxes that a person has made stay. `detect` returns the detections in an image (H, W, 3) uint8
     BGR. `notify` gets a line about each image that cannot be read, which is left out.
     """
+    numbers = numbers_by_name(project)
     for image in project.images:
         if image.is_labelled:
             continue
@@ -47,7 +66,7 @@ def suggest(
             notify(f"note: {error}")
             continue
         size = image.width, image.height
-        boxes = (*image.sure_boxes, *suggested(detect(pixels), project.classes, size))
+        boxes = (*image.sure_boxes, *suggested(detect(pixels), numbers, size))
         changed = replace(image, boxes=boxes)
         project.put([changed])
         yield changed

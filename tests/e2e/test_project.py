@@ -145,7 +145,8 @@ def test_a_detector_is_trained_judged_used_and_undone(
     facts = json.loads((version / "version.json").read_text())
     assert facts["steps"] == 3
     assert set(facts["judged"]) == {"new"}
-    assert (version / "model.onnx").is_file()
+    # On images that were learned from, scores of noise can look good enough.
+    assert 0.35 <= read_model_file(version / "model.onnx").metadata.lowest_shown <= 0.5
     # What it has learned from can be looked up.
     assert (version / "instances.json").is_file()
     with Project(walkers) as project:

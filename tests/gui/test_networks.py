@@ -106,6 +106,20 @@ def test_picking_another_network_shows_what_it_finds(watching: Desk, bird: Model
     assert watching.settings.model == bird.model
 
 
+def test_a_paused_file_shows_what_another_network_finds(
+    desk: Desks, cat_and_dog: ModelRequest, bird: ModelRequest, tmp_path: Path
+) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", 100)
+    opened = desk(clip, model_request=cat_and_dog, models=[cat_and_dog.model, bird.model])
+    opened.wait_for_boxes()
+    opened.pause()
+    at = opened.time
+    pick(opened, 0, bird.model)
+    wait_until(lambda: names(opened) == {"bird"}, "the new network looks at the frame")
+    assert opened.time == pytest.approx(at, abs=0.05)
+    assert not opened.is_on("play")
+
+
 def test_the_old_network_goes_on_until_the_new_one_is_ready(
     watching: Desk, bird: ModelRequest
 ) -> None:

@@ -1,6 +1,9 @@
 """`project use`: put a version of a project into use, or export it."""
 
+import json
+import tempfile
 from pathlib import Path
+from typing import Any
 
 from ssd_live.commands.progress import notify
 from ssd_live.commands.project import UseRequest
@@ -44,7 +47,7 @@ def run(request: UseRequest) -> None:
     activate(request.folder, version.number)
     print(f"version {version.number} is in use: give --model {name}, or choose it in the window")
     if request.int8:
-        _quantize(request.folder, name)
+        _quantize(request.folder, name, version)
 
 
 def _model_path(name: str) -> Path:
@@ -101,9 +104,27 @@ def _copy(source: Path, target: Path) -> None:
         file.write(data)
 
 
-def _quantize(folder: Path, name: str) -> None:
+def _quantize(folder: Path, name: str, version: Version) -> None:
     from ssd_live.commands.quantize import Request
     from ssd_live.commands.quantize.run import run as quantize
 
-    notify("making the INT8 form ...")
-    quantize(Request(name, data=folder / "images", labels=folder / INSTANCES, overwrite=True))
+    notify("making the INT8 version ...")
+    with tempfile.TemporaryDirectory(prefix="ssd_live-") as place:
+        labels = Path(place) / Path(INSTANCES).name
+        labels.write_text(json.dumps(labels_with_names_of(version, folder / INSTANCES)))
+        quantize(Request(name, data=folder / "images", labels=labels, overwrite=True))
+
+
+def labels_with_names_of(version: Version, labels: Path) -> dict[str, Any]:
+    """Return the labels in a COCO file of a project, with the class names that a version has.
+
+    Classes may have been renamed since then. Raises `DataError` if the file cannot be read.
+    """
+    try:
+        content: dict[str, Any] = json.loads(labels.read_bytes())
+        names = dict(zip(version.class_numbers, version.facts.get("classes", ()), strict=False))
+        for category in content["categories"]:
+            category["name"] = names.get(category["id"], category["name"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{labels}: cannot be read ({error}); label images first") from error
+    return content

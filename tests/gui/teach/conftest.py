@@ -39,6 +39,8 @@ def opened(application: QApplication, folder: Path) -> Iterator[TeachWindow]:
     wait_for(lambda: not view_of(window).grab().isNull() and window.isVisible())
     wait_for_image(window)
     yield window
+    # Without a question, also if a test has failed while a command runs.
+    window.close_project()
     window.close()
     window.deleteLater()
     settle()

@@ -67,6 +67,11 @@ def test_a_frame_of_the_live_window_disturbs_nobody(opened: TeachWindow) -> None
     assert (view.selected, list_of(opened).currentRow(), list_of(opened).count()) == (0, 0, 5)
     added = opened.project.images[-1]
     assert (added.source, added.seconds, added.doubt) == ("camera", 5.0, 0.75)
+    # A later frame of the clip stands among those of the clip.
+    later = Frame((pictures(SAMPLE)[200],))
+    assert add_frame(opened, later, "clip", 1.5)[0] == "added"
+    rows = [list_of(opened).item(row).text() for row in range(6)]
+    assert rows == ["00 (1)", "30", "live 2", "60", "90", "live"]
     choice = filter_of(opened)
     choice.setCurrentIndex(3)
     # The one of which the network was unsure comes first.

@@ -111,6 +111,19 @@ def test_the_last_box_can_be_deleted_while_the_mouse_moves_it(opened: TeachWindo
     assert (boxes_of(opened), view.boxes) == ([], ())
 
 
+def test_another_box_begins_close_beside_the_selected_one(opened: TeachWindow) -> None:
+    drag(opened, (100, 50), (200, 150))
+    view = view_of(opened)
+    assert view.selected == 0
+    corner = place_of(opened, 200, 150)
+    begin, end = corner + QPoint(6, 6), corner + QPoint(60, 60)
+    QTest.mousePress(view, Qt.MouseButton.LeftButton, pos=begin)
+    for place in (begin + QPoint(20, 20), end):
+        QTest.mouseMove(view, place)
+    QTest.mouseRelease(view, Qt.MouseButton.LeftButton, pos=end)
+    assert len(boxes_of(opened)) == 2
+
+
 def test_a_click_does_not_accept_a_suggestion(opened: TeachWindow) -> None:
     project, view = opened.project, view_of(opened)
     suggestion = LabelledBox(1, (100.0, 50.0, 200.0, 150.0), score=0.5)
@@ -186,6 +199,9 @@ def test_boxes_are_carried_through_the_video_and_taken_back_together(
     press(window, Qt.Key.Key_Z, control)
     assert [len(image.boxes) for image in window.project.images] == [1, 0, 0, 0, 0]
     assert "?" not in list_of(window).item(4).text()
+    # A step that changed several images leads nowhere, and says so.
+    assert list_of(window).currentRow() == 0
+    assert says(window, "Changed 4 images")
     press(window, Qt.Key.Key_Y, control)
     assert [len(image.boxes) for image in window.project.images] == [1] * 5
     # What was labelled meanwhile stays.
@@ -286,8 +302,8 @@ def test_copies_leave_what_is_there(opened: TeachWindow) -> None:
     wait_for_image(opened)
     for _ in range(2):
         press(opened, Qt.Key.Key_C)
-    # No suggestion becomes a label, and nothing comes twice.
-    assert boxes_of(opened, 1) == [(2, 1, 1, 9, 9), (1, 5, 5, 50, 50)]
+    # No suggestion becomes a label, nothing comes twice, and suggestions make room.
+    assert boxes_of(opened, 1) == [(1, 5, 5, 50, 50)]
 
 
 def test_the_view_zooms_and_pans(opened: TeachWindow) -> None:
@@ -357,14 +373,15 @@ def test_classes_are_added_and_refused(
         button_of(opened, "Add a class…").click()
     assert list(opened.project.classes.values()) == ["Car", "Bicycle", "Bus"]
     assert says(opened, "there are two classes")
-    assert list_of(opened, "Classes").count() == 3
-    QTest.mouseClick(
-        list_of(opened, "Classes").viewport(),
-        Qt.MouseButton.LeftButton,
-        pos=list_of(opened, "Classes").visualItemRect(list_of(opened, "Classes").item(2)).center(),
-    )
+    classes = list_of(opened, "Classes")
+    assert classes.count() == 3
+    # The new class is the one that is drawn next.
     drag(opened, (100, 50), (200, 150))
     assert boxes_of(opened)[0][0] == 3
+    for row in (0, 2):
+        place = classes.visualItemRect(classes.item(row)).center()
+        QTest.mouseClick(classes.viewport(), Qt.MouseButton.LeftButton, pos=place)
+        assert boxes_of(opened)[0][0] == row + 1
 
 
 def test_classes_are_renamed_and_merged(

@@ -64,7 +64,18 @@ def test_a_detector_is_trained_used_and_undone(
     names: list[str] = []
     opened.used.connect(names.append)
     button_of(opened, "Train").click()
+    # A second click would pause it at once.
+    assert not button_of(opened, "Pause").isEnabled()
     wait_for(lambda: says(opened, "Step 20 of 600 · "), 100)
+    asked: list[str] = []
+
+    def refuse(*words: Any, **_: Any) -> QMessageBox.StandardButton:
+        asked.append(words[2])
+        return QMessageBox.StandardButton.No
+
+    monkeypatch.setattr(QMessageBox, "question", refuse)
+    assert not opened.close()
+    assert "It pauses if you close the window" in asked[0]
     (chart,) = opened.findChildren(TrainingChart)
     assert chart.isVisible()
     # Labelling goes on meanwhile.

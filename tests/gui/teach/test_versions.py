@@ -119,13 +119,17 @@ def test_versions_are_chosen_put_into_use_and_written_to_a_file(
         ),
         ({"confused": {"called": "Car", "really": "Bus", "times": 2}}, "Takes “Bus” for “Car”"),
         ({"label_more": {"of": "Bus"}}, "To get better, label about 15 more images with “Bus”."),
+        ({"ap50": 0.3}, "It is worse than the model in use before."),
         ({"label_more": {}}, "These are few: label about 15 more images to know better."),
     ],
 )
 def test_a_verdict_says_what_is_wrong_and_what_to_do(
     facts: dict[str, Any], text: str, tmp_path: Path
 ) -> None:
-    assert text in verdict_of(Version(tmp_path, 1, {"judged": {"new": {**JUDGED, **facts}}}))
+    judged = {"new": {**JUDGED, **facts}, "before": {**JUDGED, "ap50": 0.5}}
+    verdict = verdict_of(Version(tmp_path, 1, {"judged": judged}))
+    assert text in verdict
+    assert ("worse" in verdict) == ("worse" in text)
 
 
 def test_mistakes_are_shown_and_lead_to_their_images(opened: TeachWindow) -> None:

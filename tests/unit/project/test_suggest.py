@@ -11,7 +11,8 @@ from ssd_live.detections import Detections
 from ssd_live.imaging.image_files import write_image
 from ssd_live.project.labels import LabelledBox, ProjectImage
 from ssd_live.project.store import Project, create_project
-from ssd_live.project.suggest import accepted, suggest, suggested
+from ssd_live.project.suggest import accepted, numbers_by_name, suggest, suggested
+from ssd_live.project.versions import activate, complete_version
 
 FOUND = Detections(
     np.array([[-5, 2, 30, 60], [1, 1, 9, 9], [100, 10, 120, 20], [4, 4, 8, 8]], np.float32),
@@ -39,11 +40,27 @@ def project(tmp_path: Path) -> Iterator[Project]:
 
 
 def test_detections_of_known_classes_are_cut_at_the_edges() -> None:
-    boxes = suggested(FOUND, {7: "Mug"}, (64, 48))
+    boxes = suggested(FOUND, {"mug": 7}, (64, 48))
     # Another class, and a box outside, are left out.
     assert [each.box for each in boxes] == [(0.0, 2.0, 30.0, 48.0), (4.0, 4.0, 8.0, 8.0)]
     assert [each.class_id for each in boxes] == [7, 7]
     assert [each.score for each in boxes] == pytest.approx([0.9, 0.4])
+
+
+def test_a_renamed_class_has_the_name_in_the_version_in_use_too(project: Project) -> None:
+    project.add_class("Bowl")
+    project.add_class("Cup")
+    for number, classes in ((1, ["Mug"]), (2, ["Mug", "Bowl", "Cup"])):
+        folder = project.folder / "versions" / str(number)
+        folder.mkdir(parents=True)
+        complete_version(folder, {"classes": classes, "class_numbers": [1, 2, 3][: len(classes)]})
+    project.rename_class("Mug", "Tankard")
+    project.merge_class("Cup", "Bowl")
+    assert numbers_by_name(project) == {"tankard": 1, "bowl": 2}
+    activate(project.folder, 2)
+    assert numbers_by_name(project) == {"tankard": 1, "mug": 1, "bowl": 2, "cup": 2}
+    (box, *_) = suggested(FOUND, numbers_by_name(project), (64, 48))
+    assert box.class_id == 1
 
 
 def test_images_without_labels_get_new_suggestions(project: Project) -> None:

@@ -34,12 +34,17 @@ class Checked:
     sizes: dict[Path, tuple[int, int]]
 
 
-def check(data: DataSet, on_image: Callable[[int], None] = lambda _: None) -> Checked:
+def check(
+    data: DataSet,
+    on_image: Callable[[int], None] = lambda _: None,
+    is_stopped: Callable[[], bool] = lambda: False,
+) -> Checked:
     """Read every image of `data`, and return the errors found and the sizes of the images.
 
     The check looks for unreadable images, wrong sizes, wrong boxes, duplicates and misspelt class
     names. The result also includes `data.findings`, the errors found when the data were loaded.
-    `on_image` is called for each image with the number of the image, counted from 1.
+    `on_image` is called for each image with the number of the image, counted from 1. Once
+    `is_stopped` returns true, no more images are read, and the result is not complete.
     """
     findings = list(data.findings)
     sizes: dict[Path, tuple[int, int]] = {}
@@ -49,6 +54,9 @@ def check(data: DataSet, on_image: Callable[[int], None] = lambda _: None) -> Ch
             zip(data.images, pool.map(_look, data.images), strict=True), 1
         ):
             on_image(number)
+            if is_stopped():
+                pool.shutdown(wait=False, cancel_futures=True)
+                break
             if isinstance(looked, Finding):
                 findings.append(looked)
                 continue

@@ -6,7 +6,7 @@ from typing import Literal
 
 from PySide6.QtCore import QObject, Signal
 
-from ssd_live.errors import SsdLiveError
+from ssd_live.errors import DataError, MediaError, SsdLiveError
 from ssd_live.gui.jobs import Jobs
 from ssd_live.imaging.frame import Frame
 from ssd_live.imaging.image_files import VIDEO_SUFFIXES
@@ -111,18 +111,25 @@ class Adding(QObject):
                 for path in paths:
                     if is_stopped():
                         break
-                    if path.is_dir() or path.suffix.lower() == ".json":
-                        add_folder(collector, self._project, path, "", is_stopped)
-                    elif path.suffix.lower() in VIDEO_SUFFIXES:
-                        every, count = _VIDEO_EVERY_SECONDS, _VIDEO_COUNT
-                        add_video(collector, path, every, count, is_stopped=is_stopped)
-                    else:
-                        add_files(collector, [path], "")
+                    try:
+                        self._add(collector, path, is_stopped)
+                    except (DataError, MediaError) as error:
+                        # The others are added all the same.
+                        collector.collected.findings.append(str(error))
             finally:
                 collected = collector.finish()
         except Exception as error:  # the window must not wait for ever
-            return str(error)
+            return str(error) or type(error).__name__
         return collected
+
+    def _add(self, collector: Collector, path: Path, is_stopped: Callable[[], bool]) -> None:
+        if path.is_dir() or path.suffix.lower() == ".json":
+            add_folder(collector, self._project, path, "", is_stopped)
+        elif path.suffix.lower() in VIDEO_SUFFIXES:
+            every, count = _VIDEO_EVERY_SECONDS, _VIDEO_COUNT
+            add_video(collector, path, every, count, is_stopped=is_stopped)
+        else:
+            add_files(collector, [path], "")
 
     def _end(self, collected: Collected | str) -> None:
         self._is_adding_files = False

@@ -71,12 +71,17 @@ class SoundControl(QWidget):
         self._apply()
 
     def louder(self) -> None:
-        """Make the sound louder by a tenth of the full volume."""
+        """Make the sound louder by a tenth of the full volume; it is heard again if it was mute."""
+        self._unmute()
         self._slider.setValue(self._slider.value() + _STEP)
 
     def quieter(self) -> None:
-        """Make the sound quieter by a tenth of the full volume."""
+        """Make the sound quieter by a tenth of the full volume; if it is mute, it stays so."""
+        is_muted = self._settings.muted
         self._slider.setValue(self._slider.value() - _STEP)
+        if is_muted:
+            self._mute.setChecked(True)
+            self.toggle_mute()
 
     def show_icon(self) -> None:
         """Draw the icon of the speaker, for example after the theme has changed."""
@@ -89,6 +94,9 @@ class SoundControl(QWidget):
     def _set_volume(self, percent: int) -> None:
         self._settings.volume = percent
         # Who moves the slider wants to hear something.
+        self._unmute()
+
+    def _unmute(self) -> None:
         self._settings.muted = False
         self._mute.setChecked(False)
         self._apply()

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from ssd_live.detection.detector import Detector, load
-from ssd_live.detections import Detections
 from ssd_live.gui.jobs import Jobs
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.project.labels import LabelledBox
@@ -38,12 +37,14 @@ class Suggesting:
 
         `pixels` (H, W, 3) uint8 BGR are the image, and `size` is its width and height.
         """
-        request, numbers = self._model_request(), numbers_by_name(self._project)
+        request = self._model_request()
 
-        def end(found: Detections) -> None:
-            done(suggested(found, numbers, size))
+        def look() -> Sequence[LabelledBox]:
+            is_version = request.model == self._project.name
+            numbers = numbers_by_name(self._project, of_version=is_version)
+            return suggested(self._detector_of(request)(pixels), numbers, size)
 
-        self._jobs.do(lambda: self._detector_of(request)(pixels), end)
+        self._jobs.do(look, done)
 
     def forget(self) -> None:
         """Close the detector, in its thread; the next question loads the model anew."""

@@ -8,6 +8,9 @@ from PySide6.QtCore import QCoreApplication
 from ssd_live.project.judge import ADVISED_IMAGES
 from ssd_live.project.versions import Version
 
+# A smaller difference of the average precision says nothing.
+_WORSE = 0.02
+
 
 def verdict_of(version: Version) -> str:
     """Return what a person should know of a version, and do next; see `Judgement.facts`."""
@@ -25,7 +28,7 @@ def verdict_of(version: Version) -> str:
         None,
         images,
     )
-    is_worse = any(new["ap50"] < its["ap50"] for its in _judged(version).values())
+    is_worse = any(its["ap50"] - new["ap50"] >= _WORSE for its in _judged(version).values())
     lines = [
         text.format(found=new["found"], objects=new["objects"]),
         translate("Verdict", "It is worse than the model in use before.") if is_worse else "",

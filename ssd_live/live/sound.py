@@ -1,5 +1,6 @@
 """Play the sound of a file in step with its video."""
 
+import contextlib
 import logging
 import sys
 import threading
@@ -23,6 +24,8 @@ _logger = logging.getLogger(__name__)
 _LARGEST_DRIFT = 0.15
 # So much sound is decoded ahead, and so long the thread waits for something to do.
 _AHEAD_SECONDS, _WAIT_SECONDS = 0.5, 0.05
+# A loudspeaker that takes nothing for so long is opened again.
+_DEAD_SECONDS = 2.0
 _PERIOD_MILLISECONDS = 40
 # What the device has taken is heard 80 ms later (measured with PulseAudio), and a frame is shown
 # about 30 ms after it was read. Of the sound, so much more is therefore taken.
@@ -95,11 +98,7 @@ class SoundPlayer:
             self._thread.join(seconds)
 
     def _run(self) -> None:
-        file: tuple[Path, float] | None = None
-        track: SoundTrack | None = None
-        device: SoundDevice | None = None
-        parts: Iterator[tuple[float, Samples]] = iter(())
-        is_started = False
+        output = _Output(self._open_device, self._buffer)
         try:
             while True:
                 with self._changed:
@@ -108,32 +107,88 @@ class SoundPlayer:
                         return
                     wanted, plays = self._file, self._plays
                     position = self._position + (time.monotonic() - self._told_at) * plays
-                if wanted != file:
-                    self._has_sound = False
-                    self._buffer.clear()
-                    if track is not None:
-                        track.close()
-                    file, track, parts = wanted, _opened(wanted), iter(())
-                    if track is not None and device is None:
-                        device = self._open_device(self._buffer.pull)
-                    self._has_sound = track is not None and device is not None
-                if track is None or device is None:
-                    continue
-                if plays != is_started:
-                    (device.start if plays else device.stop)()
-                    is_started = plays
-                if plays:
-                    heard = self._buffer.time - _DEVICE_SECONDS
-                    if not self._buffer.is_set or abs(heard - position) > _LARGEST_DRIFT:
-                        begin = position + _DEVICE_SECONDS
-                        parts = track.read(begin)
-                        self._buffer.restart(begin)
-                    self._buffer.fill(parts)
+                try:
+                    output.change(wanted)
+                    output.play(position, plays=plays)
+                except Exception as error:  # an error of a driver must not end the sound for ever
+                    _logger.warning("the sound of the file ends: %s", error)
+                    output.give_up()
+                self._has_sound = output.has_sound
         finally:
-            if device is not None:
-                device.close()
-            if track is not None:
-                track.close()
+            output.close()
+
+
+class _Output:
+    """The file whose sound is played, and the loudspeaker; for the thread of a player."""
+
+    def __init__(self, open_device: OpenDevice, buffer: "_Buffer") -> None:
+        self._open_device, self._buffer = open_device, buffer
+        self._file: tuple[Path, float] | None = None
+        self._track: SoundTrack | None = None
+        self._device: SoundDevice | None = None
+        self._parts: Iterator[tuple[float, Samples]] = iter(())
+        self._is_started = False
+        self._begun_at = 0.0
+
+    @property
+    def has_sound(self) -> bool:
+        """Whether there is sound, and a loudspeaker."""
+        return self._track is not None and self._device is not None
+
+    def change(self, file: tuple[Path, float] | None) -> None:
+        """Play the sound of another file from now on."""
+        if file == self._file:
+            return
+        self._forget_track()
+        self._file, self._track = file, _opened(file)
+        if self._track is not None and self._device is None:
+            self._device = self._open_device(self._buffer.pull)
+
+    def play(self, position: float, *, plays: bool) -> None:
+        """Let the loudspeaker take the sound at a position of the video, in seconds."""
+        device, track = self._device, self._track
+        if device is None:
+            return
+        plays = plays and track is not None
+        if plays != self._is_started:
+            (device.start if plays else device.stop)()
+            self._is_started, self._begun_at = plays, time.monotonic()
+        if not plays or track is None:
+            return
+        if not self._buffer.is_set or (
+            self._buffer.is_taken
+            and abs(self._buffer.time - _DEVICE_SECONDS - position) > _LARGEST_DRIFT
+        ):
+            begin = position + _DEVICE_SECONDS
+            self._parts = track.read(begin)
+            self._buffer.restart(begin)
+        self._buffer.fill(self._parts)
+        if time.monotonic() - max(self._buffer.taken_at, self._begun_at) > _DEAD_SECONDS:
+            # A loudspeaker that was unplugged takes nothing.
+            self._close_device()
+            self._device = self._open_device(self._buffer.pull)
+
+    def give_up(self) -> None:
+        """Play nothing until the file changes."""
+        with contextlib.suppress(Exception):
+            self._close_device()
+        self._forget_track()
+
+    def close(self) -> None:
+        """Close the file and free the loudspeaker."""
+        self.give_up()
+
+    def _close_device(self) -> None:
+        device, self._device, self._is_started = self._device, None, False
+        if device is not None:
+            device.close()
+
+    def _forget_track(self) -> None:
+        track, self._track = self._track, None
+        self._parts = iter(())
+        self._buffer.clear()
+        if track is not None:
+            track.close()
 
 
 class _Buffer:
@@ -145,23 +200,30 @@ class _Buffer:
         self._parts: deque[tuple[float, Samples]] = deque()
         # The time of the next sample that the device takes.
         self.time = 0.0
-        self.is_set = False
+        # Whether there is such a time, and whether the device has taken something since then.
+        self.is_set = self.is_taken = False
+        # When the device took something, on the monotonic clock.
+        self.taken_at = 0.0
 
     def clear(self) -> None:
         """Forget all sound."""
         with self._lock:
             self._parts.clear()
-            self.is_set = False
+            self.is_set = self.is_taken = False
 
     def restart(self, seconds: float) -> None:
         """Forget all sound, and let the device take what comes at a time next."""
         with self._lock:
             self._parts.clear()
-            self.time, self.is_set = seconds, True
+            self.time, self.is_set, self.is_taken = seconds, True, False
 
     def fill(self, parts: Iterator[tuple[float, Samples]]) -> None:
         """Decode until there is enough for a while."""
-        while not self._parts or self._parts[-1][0] < self.time + _AHEAD_SECONDS:
+        while True:
+            with self._lock:
+                end = self._parts[-1][0] if self._parts else self.time
+                if end >= self.time + _AHEAD_SECONDS:
+                    return
             part = next(parts, None)
             if part is None:
                 return
@@ -173,6 +235,7 @@ class _Buffer:
         taken = np.zeros((count, CHANNELS), np.int16)
         with self._lock:
             begin, self.time = self.time, self.time + count / RATE
+            self.is_taken, self.taken_at = True, time.monotonic()
             while self._parts and self._parts[0][0] < self.time:
                 first, samples = self._parts[0]
                 place = round((first - begin) * RATE)

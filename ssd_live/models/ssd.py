@@ -129,7 +129,7 @@ class SSDNetwork(nn.Module, ABC):
         return decode(regression, self.default_boxes)
 
     def use_shapes(self, shapes: ShapeNumbers) -> None:
-        """Give the default boxes other shapes, and leave the weights as they are.
+        """Give the default boxes other shapes, and leave their centres and the weights as they are.
 
         Raises `TypeError` or `ValueError` if `shapes` are not positive numbers, or if they have
         another number of feature maps, or of shapes of one of them.
@@ -147,7 +147,9 @@ class SSDNetwork(nn.Module, ABC):
             replace(one, shapes=tuple(BoxShape(*pair) for pair in cell))
             for one, cell in zip(self.feature_maps, numbers, strict=True)
         )
-        self.default_boxes = default_boxes(self.feature_maps).to(self.default_boxes.device)
+        boxes = default_boxes(self.feature_maps).to(self.default_boxes.device)
+        boxes[:, :2] = self.default_boxes[:, :2]
+        self.default_boxes = boxes
 
     @abstractmethod
     def box_predictors(self) -> list[nn.Conv2d]:

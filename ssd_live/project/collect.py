@@ -238,21 +238,15 @@ def add_data(
     becomes a finding; a label that cannot be used is left out. Nothing more is taken in once
     `is_stopped` returns true.
     """
+    checked = check(data, is_stopped=is_stopped)
+    collector.collected.findings += map(str, checked.findings)
     numbers = _class_numbers(project, data)
-    found = dict.fromkeys(str(finding) for finding in data.findings)
-    images = takewhile(lambda _: not is_stopped(), data.images)
-    while some := tuple(itertools.islice(images, _BATCH)):
-        checked = check(replace(data, images=some, findings=()))
-        found |= dict.fromkeys(str(finding) for finding in checked.findings)
-        for labelled in some:
-            # What cannot be read is among the findings of the check.
-            if labelled.path in checked.sizes:
-                lost: list[str] = []
-                with suppress(MediaError):
-                    boxes_in = partial(_boxes, labelled, numbers, lost)
-                    collector.add_file(labelled.path, source, boxes_in)
-                found |= dict.fromkeys(lost)
-    collector.collected.findings += found
+    for labelled in takewhile(lambda _: not is_stopped(), data.images):
+        # What cannot be read, or has no area, is among the findings of the check.
+        if labelled.path in checked.sizes:
+            with suppress(MediaError):
+                boxes_in = partial(_boxes, labelled, numbers, [])
+                collector.add_file(labelled.path, source, boxes_in)
 
 
 def labels_by_name(project: Project, data: DataSet) -> tuple[list[ProjectImage], list[str]]:

@@ -20,7 +20,8 @@ from ssd_live.system.texts import counted
 
 # Images of a video within so many seconds are alike, and count together for the interval.
 _ALIKE_SECONDS = 5.0
-# A wrong detection with at least this overlap with an object has its class wrong.
+# A wrong detection with at least this overlap with an object has its class wrong, or shows it a
+# second time.
 _SAME_PLACE = 0.25
 # With fewer objects than this, a share of them says little.
 _FEW_OBJECTS = 20
@@ -163,7 +164,9 @@ def _mistakes(
         # A second box around an object that is found has the class of the object.
         real = class_id if is_found else None
         if not is_found and other >= 0 and overlap[other] >= _SAME_PLACE:
-            real = int(truth.classes[other])
+            there = int(truth.classes[other])
+            # A box that does not fit an object that nothing has found is no second one.
+            real = there if there != class_id or taken[other] else None
         x1, y1, x2, y2 = (float(value) for value in box)
         wrong.append(Mistake(index, (x1, y1, x2, y2), class_id, float(found.scores[place]), real))
     missed = []

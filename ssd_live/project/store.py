@@ -179,7 +179,8 @@ class Project(Closing):
     def add_class(self, name: str) -> int:
         """Add a class, and return its number. Raises `UsageError` if the name is not valid."""
         _checked_classes([*self._classes.values(), name])
-        number = max(self._classes, default=0) + 1
+        # The number of a class that was merged into another one is not given again.
+        number = max([*self._classes, *self._merged], default=0) + 1
         self._set_classes({**self._classes, number: name.strip()})
         return number
 

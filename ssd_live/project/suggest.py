@@ -12,13 +12,17 @@ from ssd_live.project.store import Project
 from ssd_live.project.versions import active_version, versions_of
 
 
-def numbers_by_name(project: Project) -> dict[str, int]:
+def numbers_by_name(project: Project, *, of_version: bool) -> dict[str, int]:
     """Return the numbers of the classes of a project by their names, in lower case.
 
-    A class that was renamed or merged since the version in use was trained has the name there too.
+    If `of_version` is true, they are for the version in use, and a class that was renamed or merged
+    since that was trained has its name there. Raises `DataError` if it is not known which version
+    is in use.
     """
     classes, merged = project.classes, project.merged
     numbers = {name.casefold(): number for number, name in classes.items()}
+    if not of_version:
+        return numbers
     active = active_version(project.folder)
     for version in versions_of(project.folder):
         if version.number == active:
@@ -26,7 +30,7 @@ def numbers_by_name(project: Project) -> dict[str, int]:
             for name, number in zip(names, version.class_numbers, strict=False):
                 now = merged.get(number, number)
                 if now in classes:
-                    numbers.setdefault(str(name).casefold(), now)
+                    numbers[str(name).casefold()] = now
     return numbers
 
 
@@ -49,14 +53,19 @@ def suggested(
 
 
 def suggest(
-    project: Project, detect: Callable[[Pixels], Detections], notify: Callable[[str], None]
+    project: Project,
+    detect: Callable[[Pixels], Detections],
+    notify: Callable[[str], None],
+    *,
+    of_version: bool = False,
 ) -> Iterator[ProjectImage]:
     """Replace the suggestions of all images that are not labelled, and yield these images.
 
     Boxes that a person has made stay. `detect` returns the detections in an image (H, W, 3) uint8
-    BGR. `notify` gets a line about each image that cannot be read, which is left out.
+    BGR, and `of_version` says whether they are those of the version in use. `notify` gets a line
+    about each image that cannot be read, which is left out.
     """
-    numbers = numbers_by_name(project)
+    numbers = numbers_by_name(project, of_version=of_version)
     for image in project.images:
         if image.is_labelled:
             continue

@@ -38,12 +38,9 @@ def fit_default_boxes(network: SSDNetwork, data: DataSet, *, ignored: bool = Tru
     if not len(sizes):
         raise DataError(
             f"{data.name}: has no objects to which default boxes could be fitted; label some, or "
-            'set model.default_boxes to "given"'
+            'leave out --fit-boxes (in a recipe, set model.default_boxes to "given")'
         )
-    before = [
-        np.array([(shape.width, shape.height) for shape in cell.shapes])
-        for cell in network.feature_maps
-    ]
+    before = _sizes_of_boxes(network)
     owner = np.repeat(np.arange(len(before)), [len(cell) for cell in before])
     of_map = owner[overlaps(sizes, np.concatenate(before)).argmax(1)]
     after = [
@@ -88,6 +85,19 @@ def fitted(sizes: Sizes, shapes: Sizes) -> Sizes:
             break
         shapes = moved
     return shapes
+
+
+def _sizes_of_boxes(network: SSDNetwork) -> list[Sizes]:
+    """Return width and height of the default boxes of a cell (M, 2), for each feature map.
+
+    They are those that the network has, which the zoo limits to the image in some networks.
+    """
+    found, begin = [], 0
+    for cell in network.feature_maps:
+        count = len(cell.shapes)
+        found.append(network.default_boxes[begin : begin + count, 2:].double().cpu().numpy())
+        begin += count * cell.grid[0] * cell.grid[1]
+    return found
 
 
 def _sizes(data: DataSet, ignored: bool) -> Sizes:

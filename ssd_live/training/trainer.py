@@ -61,7 +61,8 @@ class Trainer:
     the folder for checkpoints and the log. If the recipe says so, the default boxes of the network
     are fitted to the data at once. `device` is the PyTorch name of the device, such as `cuda`. If
     `world` processes share the work, `rank` is the number of this process (from 0).
-    Raises `TrainingError` if several processes share the work and the backbone is to be frozen.
+    Raises `TrainingError` if several processes share the work and the backbone is to be frozen, and
+    `DataError` if there are no objects to fit default boxes to.
     """
 
     def __init__(
@@ -481,8 +482,8 @@ def learning_rate(part: TrainPart, step: int) -> float:
 def usable_precision(wanted: Precision, device: str) -> Precision:
     """Return the precision in which a network is trained on a type of device, such as "cpu".
 
-    It is `wanted`, but float32 in place of bfloat16 on a CPU without instructions for it, which
-    would take many times as long.
+    It is `wanted`, but float32 in place of bfloat16 on a CPU that has no instructions for it, or
+    does not tell; bfloat16 could take many times as long there.
     """
     if wanted == "bf16" and device == "cpu" and _BFLOAT16.isdisjoint(machine.cpu_features()):
         return "fp32"

@@ -1,5 +1,6 @@
 """Decode the sound of a video file, from any time on."""
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
@@ -29,12 +30,11 @@ class SoundTrack(Closing):
     """
 
     def __init__(self, path: Path, start: float) -> None:
-        self._start = start
+        self._path, self._start = path, start
         self._container = open_file(path)
         if not self._container.streams.audio:
             self._container.close()
             raise MediaError(f"{path}: has no sound; play another file")
-        self._stream = self._container.streams.audio[0]
 
     def read(self, seconds: float) -> Iterator[tuple[float, Samples]]:
         """Yield the sound from a time on, in parts: the time of a part, and its samples (N, 2).
@@ -42,25 +42,38 @@ class SoundTrack(Closing):
         Parts of the file that cannot be decoded are left out. Call this method again only when the
         iterator of the call before is not used any more.
         """
-        before = seconds + self._start - _BACK_SECONDS
-        try:
-            self._container.seek(round(before * av.time_base), backward=True)
+        # What follows an error of the file cannot be read.
+        with contextlib.suppress(av.FFmpegError, OSError, ValueError, MediaError):
+            self._go_to(seconds + self._start - _BACK_SECONDS)
             for time, samples in self._decoded():
                 early = max(round((seconds - time) * RATE), 0)
                 if early < len(samples):
                     yield time + early / RATE, samples[early:]
-        except (av.FFmpegError, OSError):
-            # What follows cannot be read.
-            return
+
+    def _go_to(self, seconds: float) -> None:
+        """Continue at a time of the file, or before it."""
+        target = round(seconds * av.time_base)
+        with contextlib.suppress(av.FFmpegError, OSError):
+            if target > (self._container.start_time or 0):
+                self._container.seek(target, backward=True)
+                return
+        # Some formats cannot seek to their beginning.
+        self._container.close()
+        self._container = open_file(self._path)
 
     def _decoded(self) -> Iterator[tuple[float, Samples]]:
-        resampler = AudioResampler(format="s16", layout="stereo", rate=RATE)
-        for packet in self._container.demux(self._stream):
+        resampler, kind = None, None
+        for packet in self._container.demux(self._container.streams.audio[0]):
             try:
                 frames = packet.decode()
             except av.InvalidDataError:
                 continue
             for frame in frames:
+                # Television changes between stereo and mono in one stream.
+                if (frame.format.name, frame.layout.name, frame.sample_rate) != kind:
+                    kind = frame.format.name, frame.layout.name, frame.sample_rate
+                    resampler = AudioResampler(format="s16", layout="stereo", rate=RATE)
+                assert resampler is not None
                 for part in resampler.resample(frame):
                     if part.pts is not None and part.time_base is not None:
                         time = float(part.pts * part.time_base) - self._start

@@ -29,6 +29,7 @@ _OUR_THREADS = (
     "load",
     "record",
     "snapshot",
+    "sound",
     "cameras",
     "settings",
 )

@@ -81,9 +81,13 @@ def test_a_file_with_sound_is_heard_and_silenced(
     assert (slider.value(), opened.settings.volume) == (50, 50)
     opened.trigger("mute")
     wait_until(lambda: not taken[-1].any(), "it is silent")
-    # Who changes the volume wants to hear it.
+    opened.trigger("quieter")
+    assert (slider.value(), opened.is_on("mute")) == (40, True)
+    # Who makes it louder wants to hear it.
+    slider.setValue(100)
+    opened.trigger("mute")
     opened.trigger("louder")
-    assert not opened.is_on("mute")
+    assert (slider.value(), opened.is_on("mute")) == (100, False)
     wait_until(lambda: taken[-1].any(), "it is heard again")
     # At another speed and in a pause, the device takes nothing.
     opened.trigger("faster")

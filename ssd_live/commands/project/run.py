@@ -35,7 +35,7 @@ from ssd_live.project.doubt import doubt_in
 from ssd_live.project.follow import carried_through
 from ssd_live.project.labels import ProjectImage
 from ssd_live.project.store import Project, create_project
-from ssd_live.project.suggest import accepted, suggest
+from ssd_live.project.suggest import accepted, numbers_by_name, suggest
 from ssd_live.project.versions import active_version, versions_of
 from ssd_live.system.paths import printable
 from ssd_live.system.texts import counted
@@ -232,14 +232,14 @@ def _suggest(project: Project, request: LabelRequest) -> Iterator[str]:
     model = _model_for(project, request.model)
     with load(model, threshold=request.threshold, notify=notify) as detector:
         known = {name.casefold() for name in detector.model.metadata.classes}
-        if not known & {name.casefold() for name in project.classes.values()}:
+        if not known & set(numbers_by_name(project, of_version=not request.model)):
             raise UsageError(
                 f"{detector.model.name} knows none of the classes "
                 f"{', '.join(project.classes.values())}; label some images yourself and train "
                 "first, or give another --model"
             )
         images = boxes = 0
-        for image in suggest(project, detector, notify):
+        for image in suggest(project, detector, notify, of_version=not request.model):
             images, boxes = images + 1, boxes + len(image.boxes) - len(image.sure_boxes)
     yield f"suggested {counted(boxes, 'object')} in {counted(images, 'image')}"
 

@@ -124,7 +124,10 @@ def labels_with_names_of(version: Version, labels: Path) -> dict[str, Any]:
         content: dict[str, Any] = json.loads(labels.read_bytes())
         names = dict(zip(version.class_numbers, version.facts.get("classes", ()), strict=False))
         for category in content["categories"]:
-            category["name"] = names.get(category["id"], category["name"])
+            # A later class may have the old name of another one.
+            own = f"{category['name']} (class {category['id']})"
+            own = own if category["name"] in names.values() else category["name"]
+            category["name"] = names.get(category["id"], own)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{labels}: cannot be read ({error}); label images first") from error
     return content

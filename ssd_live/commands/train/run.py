@@ -85,7 +85,7 @@ def run(request: Request) -> None:
         if rank == 0:
             _announce(recipe, train, validation, beginning.fresh)
             if trainer.precision != recipe.train.precision:
-                notify("note: this CPU has no bfloat16; it computes in float32 instead")
+                notify("note: this CPU does not say that it has bfloat16; float32 is used instead")
         with (
             workers_end_in_one_line(),
             ends_in_order(trainer.stop, "stopping after this step ..."),

@@ -146,9 +146,12 @@ def test_what_is_dropped_on_the_window_is_added(opened: TeachWindow, tmp_path: P
     assert opened.project.images[-1].file_name == "new.png"
     # A data set of another kind is told.
     (tmp_path / "photos" / "data.yaml").write_text("nothing")
-    opened.adding.add_files([tmp_path / "photos"])
+    write_image(tmp_path / "more.png", pictures(SAMPLE)[150])
+    opened.adding.add_files([tmp_path / "photos", tmp_path / "more.png"])
     wait_for(opened.isEnabled)
+    assert says(opened, "Added 1 image; ")
     assert says(opened, "is not a known data set")
+    assert opened.project.images[-1].file_name == "more.png"
 
 
 def test_collecting_puts_frames_into_the_project_until_it_is_stopped(

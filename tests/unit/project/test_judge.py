@@ -73,6 +73,17 @@ def test_misses_and_false_alarms_are_told_apart(tmp_path: Path) -> None:
     assert judgement.facts["sentence"].endswith("label 15 more images, because these are few")
 
 
+def test_a_box_beside_an_object_is_a_second_one_only_if_the_object_was_found(
+    tmp_path: Path,
+) -> None:
+    beside = (4.0, 0.0, 14.0, 10.0)  # an overlap of 0.43
+    truth: list[Things] = [[(0, A)], [(0, A)], [(0, A)]]
+    found = [[(0, 0.9, A), (0, 0.8, beside)], [(0, 0.9, beside)], [(1, 0.9, beside)]]
+    judgement = _judged(tmp_path, truth, found)
+    wrong = [(its.image, its.class_id, its.real_class) for its in judgement.mistakes if its.score]
+    assert wrong == [(0, 0, 0), (1, 0, None), (2, 1, 0)]
+
+
 @pytest.mark.parametrize(
     ("found", "sentence"),
     [

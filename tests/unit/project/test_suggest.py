@@ -56,10 +56,15 @@ def test_a_renamed_class_has_the_name_in_the_version_in_use_too(project: Project
         complete_version(folder, {"classes": classes, "class_numbers": [1, 2, 3][: len(classes)]})
     project.rename_class("Mug", "Tankard")
     project.merge_class("Cup", "Bowl")
-    assert numbers_by_name(project) == {"tankard": 1, "bowl": 2}
+    # A new class takes the old name.
+    project.add_class("Mug")
+    now = {"tankard": 1, "bowl": 2, "mug": 4}
+    assert numbers_by_name(project, of_version=True) == now
     activate(project.folder, 2)
-    assert numbers_by_name(project) == {"tankard": 1, "mug": 1, "bowl": 2, "cup": 2}
-    (box, *_) = suggested(FOUND, numbers_by_name(project), (64, 48))
+    assert numbers_by_name(project, of_version=False) == now
+    of_version = numbers_by_name(project, of_version=True)
+    assert of_version == {"tankard": 1, "mug": 1, "bowl": 2, "cup": 2}
+    (box, *_) = suggested(FOUND, of_version, (64, 48))
     assert box.class_id == 1
 
 

@@ -250,12 +250,15 @@ class Trainer:
         part = self._recipe.train
         since = RunningMean()
         for batch in feed:
-            self._awaits_first_batch = False
+            is_first, self._awaits_first_batch = self._awaits_first_batch, False
             self._freeze()
             self._learn(model, batch, since)
             self._step += 1
             stopping, finished = self._stopping(), self._step == part.steps
             ended = stopping or finished
+            if is_first and not ended and part.log_every > 1:
+                # It has waited for the processes that load images.
+                since.leave_out_time()
             # Who stops a run does not want to wait for a validation.
             wanted = finished or (not stopping and _due(self._step, part.evaluate_every))
             validated = self._validate(evaluate) if evaluate and wanted else None
@@ -430,7 +433,8 @@ class RunningMean:
         self._localisation: Any = 0.0
         self._confidence: Any = 0.0
         self._steps = self._images = 0
-        self._started = time.monotonic()
+        # When the time of the steps begins, and the steps and images before that.
+        self._clock = time.monotonic(), 0, 0
         self.notes: list[str] = []
 
     def add(self, localisation: Tensor, confidence: Tensor, images: int) -> None:
@@ -439,6 +443,10 @@ class RunningMean:
         self._confidence = self._confidence + confidence.detach()
         self._steps += 1
         self._images += images
+
+    def leave_out_time(self) -> None:
+        """Do not count the time up to now, such as that of the first step, which is slow."""
+        self._clock = time.monotonic(), self._steps, self._images
 
     def total(self) -> float:
         """Return the sum of both losses, as the mean over the steps that were added."""
@@ -451,16 +459,17 @@ class RunningMean:
         network was just validated, else None. The `seconds_left` of the report assume the speed
         since the last report.
         """
-        elapsed = max(time.monotonic() - self._started, 1e-6)
+        begun, steps_before, images_before = self._clock
+        elapsed = max(time.monotonic() - begun, 1e-6)
         steps = max(self._steps, 1)
-        left = (part.steps - step) * elapsed / steps
+        left = (part.steps - step) * elapsed / max(self._steps - steps_before, 1)
         losses = float(self._localisation) / steps, float(self._confidence) / steps
         return Progress(
             step,
             part.steps,
             learning_rate(part, step - 1),
             *losses,
-            self._images / elapsed,
+            (self._images - images_before) / elapsed,
             left,
             validated,
             self.notes,

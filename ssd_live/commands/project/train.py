@@ -117,7 +117,7 @@ def _train(request: TrainRequest, place: Any) -> None:
             workers_end_in_one_line(),
             ends_in_order(trainer.stop, "pausing after this step ..."),
         ):
-            trainer.run(_Teller(trainer.step), watch if check else None)
+            trainer.run(_Teller(), watch if check else None)
         if trainer.step < recipe.train.steps and not watch.has_ended:
             raise CancelledError(
                 f"paused after step {trainer.step} of {recipe.train.steps}; go on with `project "
@@ -235,22 +235,24 @@ class _Watch:
 
 
 class _Teller:
-    """A function object that tells the progress of a training that begins after `step` steps.
+    """A function object that tells the progress of a training.
 
-    The time left comes from the speed of all steps but the first ones, which are slow, and includes
-    what follows the last step.
+    The time left comes from the speed of all steps but the first ones, which are slow; at the first
+    report, from what that says. It includes what follows the last step.
     """
 
-    def __init__(self, step: int) -> None:
+    def __init__(self) -> None:
         self._first: tuple[int, float] | None = None
-        self._begin = step, time.monotonic()
 
     def __call__(self, progress: Any) -> None:
         now = time.monotonic()
-        step, since = self._first or self._begin
-        self._first = self._first or (progress.step, now)
-        a_step = (now - since) / max(progress.step - step, 1)
-        left = int(a_step * (progress.steps - progress.step) + _FINISH_SECONDS)
+        if self._first is None:
+            self._first = progress.step, now
+            left = int(progress.seconds_left + _FINISH_SECONDS)
+        else:
+            step, since = self._first
+            a_step = (now - since) / max(progress.step - step, 1)
+            left = int(a_step * (progress.steps - progress.step) + _FINISH_SECONDS)
         if has_listener():
             done = {"step": progress.step, "steps": progress.steps, "seconds_left": left}
             notify(json.dumps({"training": done}))

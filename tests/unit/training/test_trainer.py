@@ -9,6 +9,7 @@ import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -27,7 +28,13 @@ from ssd_live.training.feed import BatchOrder, Examples, InputSpec, batches
 from ssd_live.training.log import Progress
 from ssd_live.training.recipe import ModelPart, Recipe, TrainPart, read_recipe
 from ssd_live.training.start import Normalise, begin, vgg16_weights
-from ssd_live.training.trainer import Place, Trainer, learning_rate, usable_precision
+from ssd_live.training.trainer import (
+    Place,
+    RunningMean,
+    Trainer,
+    learning_rate,
+    usable_precision,
+)
 from tests.toy_network import toy
 
 RECIPES = Path(__file__).resolve().parents[3] / "recipes"
@@ -127,6 +134,23 @@ def test_bfloat16_is_used_where_the_cpu_has_it(
     learner.run(lambda _: None)
     assert kinds == [torch.bfloat16 if precision == "bf16" else torch.float32]
     assert usable_precision("bf16", "cuda") == "bf16"
+
+
+def test_the_slow_first_step_does_not_count_for_the_time_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first step takes 10 s, and the others 1 s each, of 4 images."""
+    times = iter((0.0, 10.0, 14.0))
+    clock = SimpleNamespace(monotonic=lambda: next(times))
+    monkeypatch.setattr("ssd_live.training.trainer.time", clock)
+    since, loss = RunningMean(), torch.tensor(1.0)
+    since.add(loss, loss, 4)
+    since.leave_out_time()
+    for _ in range(4):
+        since.add(loss, 2 * loss, 4)
+    progress = since.progress(5, recipe(steps=25).train, None)
+    assert (progress.images_per_second, progress.seconds_left) == pytest.approx((4.0, 20.0))
+    assert (progress.localisation, progress.confidence) == pytest.approx((1.0, 1.8))
 
 
 @pytest.mark.parametrize("stopped", [False, True])

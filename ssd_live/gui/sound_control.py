@@ -8,7 +8,7 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QHBoxLayout, QSlider, QToolButton, QWidget
 
 from ssd_live.gui.actions import Actions
-from ssd_live.live.sound import OpenDevice, SoundPlayer
+from ssd_live.live.sound import SoundPlayer
 from ssd_live.pipeline.capture import CaptureState, Phase
 from ssd_live.settings import Settings
 
@@ -19,22 +19,15 @@ _STEP = 10
 class SoundControl(QWidget):
     """Controls for the sound of the selected source, which are shown while it is a file with sound.
 
-    `icon` returns an icon of the theme by its name. `open_device` opens the loudspeaker; None is
-    that of the system.
+    `icon` returns an icon of the theme by its name.
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        actions: Actions,
-        icon: Callable[[str], QIcon],
-        open_device: OpenDevice | None = None,
-    ) -> None:
+    def __init__(self, settings: Settings, actions: Actions, icon: Callable[[str], QIcon]) -> None:
         super().__init__()
         self._settings, self._icon = settings, icon
         self._mute = actions["mute"]
         self._mute.setChecked(settings.muted)
-        self._player = SoundPlayer(open_device)
+        self._player = SoundPlayer()
         button = QToolButton()
         button.setDefaultAction(self._mute)
         button.setAutoRaise(True)

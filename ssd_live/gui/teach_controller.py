@@ -221,7 +221,7 @@ class TeachController(QObject):
         return state.spec.title, round(time.time(), 2)
 
     def may_close(self) -> bool:
-        """Return whether the project may be closed; the user is asked if something is going on."""
+        """Return whether the project may be closed; while it trains or installs, ask the user."""
         return self.teach_window is None or self.teach_window.may_close()
 
     def close(self) -> None:

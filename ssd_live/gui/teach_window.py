@@ -622,7 +622,7 @@ class TeachWindow(QWidget):
         return next((row for row in rows if _number_of(self._list.item(row)) == number), None)
 
     def may_close(self) -> bool:
-        """Return whether the window may be closed; ask the user if that ends what is trained."""
+        """Return whether the window may be closed; while it trains or installs, ask the user."""
         return self._is_closing or self._training.may_close()
 
     def close_project(self) -> None:

@@ -65,7 +65,7 @@ class TrainingPanel(QWidget):
         return self._child.is_running
 
     def may_close(self) -> bool:
-        """Return whether the panel may be closed; while a command runs, the user is asked."""
+        """Return whether the panel may be closed; while a command runs, ask the user."""
         if not self._child.is_running:
             return True
         if self._then == "install":

@@ -150,7 +150,7 @@ class VersionsPanel(QWidget):
             self._start("use", how, self.tr("Changing the model …"))
 
     def _make_int8(self) -> None:
-        """Put the chosen version into use with its INT8 form, if that finds the same."""
+        """Put the chosen version into use with its INT8 version, if that finds the same."""
         if self._chosen is None:
             return
         try:
@@ -188,7 +188,7 @@ class VersionsPanel(QWidget):
 
     def _child_ended(self, code: int, last: str) -> None:
         what, active = self._then, self._active()
-        # A version whose INT8 form is refused is in use all the same.
+        # A version whose INT8 version is refused is in use all the same.
         if active != self._before or (code == 0 and what != "export"):
             self.used.emit(self._name if active else "")
         if code != 0:

@@ -19,27 +19,29 @@ if TYPE_CHECKING:
     import miniaudio
 
 _logger = logging.getLogger(__name__)
-# The sound may be so far from the video, in seconds, before it jumps to the right place. Most
-# people do not notice less.
+# The sound may be so far from the video, in seconds, before it jumps to the right place.
 _LARGEST_DRIFT = 0.15
 # So much sound is decoded ahead, and so long the thread waits for something to do.
 _AHEAD_SECONDS, _WAIT_SECONDS = 0.5, 0.05
 # A loudspeaker that takes nothing for so long is opened again.
 _DEAD_SECONDS = 2.0
 _PERIOD_MILLISECONDS = 40
-# What the device has taken is heard 80 ms later (measured with PulseAudio), and a frame is shown
-# about 30 ms after it was read. Of the sound, so much more is therefore taken.
+# What the device takes is heard 80 ms later (measured with PulseAudio), and a frame is shown about
+# 30 ms after it was read. The device therefore takes the sound of so many seconds later.
 _DEVICE_SECONDS = 0.05
 
 
 class SoundDevice(Protocol):
     """A loudspeaker. It takes sound between `start` and `stop`."""
 
-    def start(self) -> None: ...
+    def start(self) -> None:
+        """Begin to take sound."""
 
-    def stop(self) -> None: ...
+    def stop(self) -> None:
+        """Take no more sound."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Free the loudspeaker."""
 
 
 # Gives the next N samples (N, 2) int16 to a device; called in a thread of the device.
@@ -52,9 +54,10 @@ class SoundPlayer:
     """Plays the sound of one file at a time, in a thread that begins with the first sound.
 
     Call `follow` at least five times a second. `volume` is 0 to 1, and `is_muted` silences it.
+    `open_device` opens the loudspeaker; None is that of the system.
     """
 
-    def __init__(self, open_device: "OpenDevice | None" = None) -> None:
+    def __init__(self, open_device: OpenDevice | None = None) -> None:
         self._open_device = open_device or system_device
         self.volume, self.is_muted = 1.0, False
         self._changed = threading.Condition()
@@ -81,9 +84,9 @@ class SoundPlayer:
         if file is None and self._thread is None:
             return
         with self._changed:
-            self._file, self._plays = file, plays
-            if position != self._position or not plays:
+            if file != self._file or position != self._position or not plays:
                 self._position, self._told_at = position, time.monotonic()
+            self._file, self._plays = file, plays
             self._changed.notify()
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="sound", daemon=True)

@@ -3,7 +3,6 @@
 import itertools
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import takewhile
@@ -238,15 +237,20 @@ def add_data(
     becomes a finding; a label that cannot be used is left out. Nothing more is taken in once
     `is_stopped` returns true.
     """
-    checked = check(data, is_stopped=is_stopped)
-    collector.collected.findings += map(str, checked.findings)
+    checked, findings = check(data, is_stopped=is_stopped), collector.collected.findings
+    findings += map(str, checked.findings)
+    if is_stopped():
+        return
     numbers = _class_numbers(project, data)
     for labelled in takewhile(lambda _: not is_stopped(), data.images):
         # What cannot be read, or has no area, is among the findings of the check.
         if labelled.path in checked.sizes:
-            with suppress(MediaError):
-                boxes_in = partial(_boxes, labelled, numbers, [])
+            boxes_in = partial(_boxes, labelled, numbers, [])
+            try:
                 collector.add_file(labelled.path, source, boxes_in)
+            except MediaError as error:
+                # The file was changed since it was checked.
+                findings.append(str(error))
 
 
 def labels_by_name(project: Project, data: DataSet) -> tuple[list[ProjectImage], list[str]]:

@@ -270,7 +270,7 @@ class UseRequest:
     int8: Annotated[
         bool,
         typer.Option(
-            "--int8", help="Make the INT8 form of it too, which takes minutes (needs NNCF)."
+            "--int8", help="Make the INT8 version of it too, which takes minutes (needs NNCF)."
         ),
     ] = False
     export: Annotated[

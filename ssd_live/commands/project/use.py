@@ -110,8 +110,9 @@ def _quantize(folder: Path, name: str, version: Version) -> None:
 
     notify("making the INT8 version ...")
     with tempfile.TemporaryDirectory(prefix="ssd_live-") as place:
-        labels = Path(place) / Path(INSTANCES).name
-        labels.write_text(json.dumps(labels_with_names_of(version, folder / INSTANCES)))
+        labels = Path(place) / "labels.json"
+        with atomic_write(labels) as file:
+            file.write(json.dumps(labels_with_names_of(version, folder / INSTANCES)).encode())
         quantize(Request(name, data=folder / "images", labels=labels, overwrite=True))
 
 

@@ -1,5 +1,6 @@
 """The sound of a file is heard in step with its video."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -290,8 +291,18 @@ def test_without_a_loudspeaker_there_is_no_sound(clip: Path) -> None:
 
 
 def test_a_camera_starts_no_thread() -> None:
-    player = SoundPlayer(lambda _: pytest.fail("no device is needed"))
+    player = SoundPlayer(lambda _: None)
     player.follow(None, 0.0, plays=True)
+    assert "sound" not in {thread.name for thread in threading.enumerate()}
+    player.close()
+
+
+def test_the_first_sound_is_that_of_the_beginning(clip: Path, ear: Ear) -> None:
+    """The position is told once, and is that which a new player has."""
+    player = SoundPlayer(ear.open)
+    player.follow((clip, 0.4), 0.0, plays=True)
+    wait_until(lambda: ear.is_on)
+    wait_until(lambda: 0.4 <= heard(ear.take(0.001)) < 5)
     player.close()
 
 

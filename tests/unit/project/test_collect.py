@@ -219,6 +219,29 @@ def test_a_data_set_comes_with_its_labels(project: Project, tmp_path: Path) -> N
     )
 
 
+def test_a_data_set_can_be_stopped(project: Project, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    images = [{"id": n, "file_name": f"{n}.jpg", "width": 451, "height": 300} for n in range(5)]
+    for image in images:
+        _jpeg(folder / str(image["file_name"]), _photo())
+    box = {"category_id": 1, "bbox": [1, 2, 30, 40]}
+    content = {
+        "images": images,
+        "categories": [{"id": 1, "name": "bus"}],
+        "annotations": [{"id": n + 1, "image_id": n, **box} for n in range(5)],
+    }
+    (folder / "labels.json").write_text(json.dumps(content))
+    data = load_data(folder / "labels.json")
+    collector = Collector(project)
+    # While the images are checked, nothing is taken in yet, not even the classes.
+    add_data(collector, project, data, "data", lambda: True)
+    assert (collector.finish().images, project.classes) == (0, {1: "Cat"})
+    add_data(collector, project, data, "data", lambda: collector.collected.images == 2)
+    assert collector.finish().images == 2
+    assert project.classes == {1: "Cat", 2: "bus"}
+
+
 def test_labels_of_another_program_are_taken_over(project: Project, tmp_path: Path) -> None:
     path = _coco(tmp_path / "data", [{"category_id": 5, "bbox": [10, 20, 30, 40]}])
     collector = Collector(project)

@@ -7,6 +7,7 @@ from typing import Literal
 from onnx import ModelProto
 
 from ssd_live.export.graph import PixelsToDetections, to_onnx
+from ssd_live.export.trained import load_trained
 from ssd_live.imaging.frame import Resize
 from ssd_live.modelfile.file import ModelFile, to_bytes
 from ssd_live.modelfile.fp16_storage import store_as_float16_where_exact
@@ -14,7 +15,7 @@ from ssd_live.modelfile.metadata import Metadata
 from ssd_live.modelfile.nms import graft_onnx_nms
 from ssd_live.models.ssd import SSDNetwork
 from ssd_live.models.ssd_paper import Preset
-from ssd_live.models.zoo import TRAINED_MODELS, load_trained
+from ssd_live.models.zoo import TRAINED_MODELS
 from ssd_live.system.atomic_files import sha256
 
 _SHARED_FIELDS = [

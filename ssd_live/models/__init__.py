@@ -1,8 +1,8 @@
-"""Build SSD networks in PyTorch: default boxes, box code, loss, networks and their weights."""
+"""Build SSD networks in PyTorch: default boxes, box code, loss and networks."""
 
 from ssd_live.models.multibox_loss import Loss, Target, multibox_loss
 from ssd_live.models.ssd import SSD, SSDNetwork
-from ssd_live.models.zoo import TRAINED_MODELS, create, load_trained
+from ssd_live.models.zoo import TRAINED_MODELS, create
 
 __all__ = [
     "SSD",
@@ -11,6 +11,5 @@ __all__ = [
     "SSDNetwork",
     "Target",
     "create",
-    "load_trained",
     "multibox_loss",
 ]

@@ -1,14 +1,8 @@
-"""Create the networks of the zoo, and load the trained weights that `ssd_live` ships for some."""
+"""Create the networks of the zoo, and describe the trained models that `ssd_live` ships."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
-
-import torch
-from safetensors import SafetensorError, safe_open
-from torch import Tensor, nn
 
 from ssd_live.errors import ModelFileError, UnknownModelError, UsageError
 from ssd_live.imaging.frame import Resize
@@ -17,24 +11,21 @@ from ssd_live.models.default_boxes import ShapeNumbers
 from ssd_live.models.ssd import SSDNetwork
 from ssd_live.models.ssd_mobilenetv2 import ssd300_mobilenetv2, ssdlite300_mobilenetv2
 from ssd_live.models.ssd_paper import Preset, ssd_vgg16, ssdlite320_mobilenetv3
-from ssd_live.system.paths import assets_folder
 
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A trained model that ships with the program: its network, its weights and its description.
+    """The description of a trained model that ships with the program.
 
-    `network` is the name of the network in the zoo, and `weights` is the name of the file with the
-    weights. `input_size` is (width, height) in pixels. `mean` and `scale` have one value for each
-    RGB channel of pixels in 0..255: the network takes `(pixel - mean) * scale`. `activation` turns
-    logits into scores. `iou_threshold` is the IoU over which NMS suppresses a box, and
-    `display_threshold` is the lowest score of a detection that is shown; both are between 0 and 1.
-    `resize` says how an image becomes a network input.
-    All fields but `weights` become part of the metadata of the model file.
+    `network` is the name of the network in the zoo. `input_size` is (width, height) in pixels.
+    `mean` and `scale` have one value for each RGB channel of pixels in 0..255: the network takes
+    `(pixel - mean) * scale`. `activation` turns logits into scores. `iou_threshold` is the IoU over
+    which NMS suppresses a box, and `display_threshold` is the lowest score of a detection that is
+    shown; both are between 0 and 1. `resize` says how an image becomes a network input.
+    All fields are part of the metadata of the model file, which has the weights.
     """
 
     network: str
-    weights: str
     input_size: tuple[int, int]
     mean: tuple[float, float, float]
     scale: tuple[float, float, float]
@@ -45,11 +36,6 @@ class TrainedModel:
     licence: str
     provenance: str
     resize: Resize = "stretch, linear"
-
-    @property
-    def weights_path(self) -> Path:
-        """The path of the shipped file with the weights."""
-        return assets_folder() / "weights" / self.weights
 
 
 # Network name -> a function of the number of classes, including the background, and of the
@@ -70,7 +56,6 @@ _TENSORFLOW_SCALE = (1 / 127.5, 1 / 127.5, 1 / 127.5)
 TRAINED_MODELS: dict[str, TrainedModel] = {
     "ssd300-mobilenetv2-oid": TrainedModel(
         network="ssd300-mobilenetv2",
-        weights="ssd300_mobilenet_v2_oidv4.safetensors",
         input_size=(300, 300),
         mean=_TENSORFLOW_MEAN,
         scale=_TENSORFLOW_SCALE,
@@ -83,7 +68,6 @@ TRAINED_MODELS: dict[str, TrainedModel] = {
     ),
     "ssdlite300-mobilenetv2-person": TrainedModel(
         network="ssdlite300-mobilenetv2",
-        weights="ssdlite300_mobilenet_v2_person.safetensors",
         input_size=(300, 300),
         mean=_TENSORFLOW_MEAN,
         scale=_TENSORFLOW_SCALE,
@@ -97,7 +81,6 @@ TRAINED_MODELS: dict[str, TrainedModel] = {
     # The thresholds are those of MediaPipe's face detection.
     "blazeface-256": TrainedModel(
         network="blazeface-256",
-        weights="blazeface_back_256.safetensors",
         input_size=(256, 256),
         mean=_TENSORFLOW_MEAN,
         scale=_TENSORFLOW_SCALE,
@@ -111,7 +94,6 @@ TRAINED_MODELS: dict[str, TrainedModel] = {
     ),
     "blazeface-full-range": TrainedModel(
         network="blazeface-full-range",
-        weights="blazeface_full_range_192.safetensors",
         input_size=(192, 192),
         mean=_TENSORFLOW_MEAN,
         scale=_TENSORFLOW_SCALE,
@@ -159,71 +141,3 @@ def create(
                 "import the model again"
             ) from error
     return created
-
-
-def load_trained(name: str) -> tuple[SSDNetwork, list[str]]:
-    """Return a network with the trained weights that ship with the program, and its class names.
-
-    `name` is a key of `TRAINED_MODELS`. The network is in evaluation mode, and its weights are
-    float32. The class names leave out the background. Raises `UnknownModelError` if the name is
-    unknown, and `ModelFileError` if the file is damaged or if its weights have other names or
-    shapes than those of the network.
-    """
-    if name not in TRAINED_MODELS:
-        raise UnknownModelError(
-            f"there are no trained weights for {name!r}; choose one of "
-            f"{', '.join(sorted(TRAINED_MODELS))}"
-        )
-    trained = TRAINED_MODELS[name]
-    path = trained.weights_path
-    try:
-        with safe_open(path, framework="pt") as archive:
-            classes = json.loads((archive.metadata() or {})["classes"])
-            tensors = {key: archive.get_tensor(key).float() for key in archive.keys()}  # noqa: SIM118 - not a dict
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
-        raise ModelFileError(
-            f"{path}: the weights cannot be read ({error}); install ssd_live again"
-        ) from error
-    if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
-        raise ModelFileError(
-            f"{path}: its metadata does not list the class names; install ssd_live again"
-        )
-    model = create(trained.network, len(classes) + 1)
-    load_tensorflow_weights(model, tensors)
-    return model.eval(), classes
-
-
-def load_tensorflow_weights(model: nn.Module, tensors: dict[str, Tensor]) -> None:
-    """Load `tensors`, weights by name that were trained with TensorFlow, into the network `model`.
-
-    In all weight files that ship, box predictors give offsets as y, x, height, width, which is
-    TensorFlow's order. Their rows are reordered, so that the network gives x, y, width, height.
-    Raises `ModelFileError` if the weights have other names or shapes than those of the network.
-    """
-    counters = {
-        name: value
-        for name, value in model.state_dict().items()
-        if name.endswith("num_batches_tracked")
-    }
-    try:
-        state = {
-            name: _swap_box_order(tensor) if ".box.predict." in name else tensor
-            for name, tensor in tensors.items()
-        }
-        model.load_state_dict(counters | state, strict=True)
-    except RuntimeError as error:
-        raise ModelFileError(
-            f"the weights do not fit the network: {str(error).splitlines()[-1].strip()}; install "
-            "ssd_live again"
-        ) from error
-
-
-def _swap_box_order(tensor: Tensor) -> Tensor:
-    """Return `tensor` with each group of four rows reordered from y, x, h, w to x, y, w, h.
-
-    The tensor is the weight or the bias of a box predictor. Its first axis has four rows for each
-    default box of a cell.
-    """
-    return tensor.reshape(-1, 4, *tensor.shape[1:])[:, torch.tensor([1, 0, 3, 2])].reshape(
-        tensor.shape
-    )

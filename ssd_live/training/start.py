@@ -11,11 +11,12 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from ssd_live.errors import ModelFileError, UnknownModelError, UsageError
+from ssd_live.export.trained import load_trained
 from ssd_live.models.default_boxes import ShapeNumbers
 from ssd_live.models.published import PREPROCESSING, Preprocessing
 from ssd_live.models.ssd import SSDNetwork
 from ssd_live.models.weight_files import BOX_SHAPES, read_state
-from ssd_live.models.zoo import TRAINED_MODELS, create, load_trained
+from ssd_live.models.zoo import TRAINED_MODELS, create
 from ssd_live.system.paths import engines_folder
 from ssd_live.training.recipe import ModelPart
 

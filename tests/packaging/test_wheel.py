@@ -116,3 +116,5 @@ def test_the_wheel_holds_all_that_is_needed(wheel: Path) -> None:
     ):
         assert name in names
     assert not any(name.startswith(("tests/", "tools/")) for name in names)
+    # The model files have the weights.
+    assert not any("assets/weights" in name for name in names)

@@ -8,7 +8,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from ssd_live.models import SSDNetwork, load_trained
+from ssd_live.export.trained import load_trained
+from ssd_live.models import SSDNetwork
 from ssd_live.models.box_code import decode_pixels
 from ssd_live.models.postprocess import boxes_and_scores
 

@@ -15,6 +15,7 @@ from ssd_live.backends.torch_network import network_of
 from ssd_live.datasets.types import DataSet, LabelledImage
 from ssd_live.errors import DataError, ModelFileError
 from ssd_live.export.model_file import Description, export_network
+from ssd_live.export.trained import load_trained
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.modelfile.file import read_model_file
 from ssd_live.modelfile.metadata import Metadata
@@ -22,7 +23,6 @@ from ssd_live.models import create
 from ssd_live.models.ssd import SSDNetwork
 from ssd_live.models.ssd_paper import Preset
 from ssd_live.models.weight_files import recognise, save_weights
-from ssd_live.models.zoo import load_trained
 from ssd_live.training.default_boxes import fit_default_boxes, fitted, overlaps
 from ssd_live.training.recipe import ModelPart, Recipe
 from ssd_live.training.start import begin

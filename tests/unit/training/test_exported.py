@@ -5,9 +5,9 @@ does not.
 import pytest
 import torch
 
+from ssd_live.export.trained import load_trained
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.modelfile.file import ModelFile, changed
-from ssd_live.models import load_trained
 from ssd_live.models.published import Preprocessing
 from ssd_live.selection import agreement as agreement_module
 from ssd_live.training.exported import agreement_with

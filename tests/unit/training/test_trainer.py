@@ -18,9 +18,9 @@ import torch
 
 from ssd_live.datasets.types import DataSet, LabelledImage
 from ssd_live.errors import ModelFileError, TrainingError, UnknownModelError, UsageError
+from ssd_live.export.trained import load_trained
 from ssd_live.models import create
 from ssd_live.models.weight_files import save_weights
-from ssd_live.models.zoo import load_trained
 from ssd_live.system import machine
 from ssd_live.training.checkpoint import load as load_checkpoint
 from ssd_live.training.checkpoint import save as save_checkpoint

@@ -1250,6 +1250,18 @@
         <source>Region…</source>
         <translation>영역…</translation>
     </message>
+    <message>
+        <source>&amp;Window</source>
+        <translation>창(&amp;W)</translation>
+    </message>
+    <message>
+        <source>Looking for windows …</source>
+        <translation>창을 찾는 중 …</translation>
+    </message>
+    <message>
+        <source>No other windows</source>
+        <translation>다른 창이 없음</translation>
+    </message>
 </context>
 <context>
     <name>SourceStatus</name>

@@ -24,6 +24,7 @@ class Bridge(QObject):
     - `recorded`: a `Recorded`, the result of a recording that has ended.
     - `snapshot_saved`: the path, and an error message that is empty on success.
     - `cameras_listed`: a list of `Camera`, the cameras that were found.
+    - `windows_listed`: a list of texts, the titles of the windows of other programs.
     """
 
     picture = Signal()
@@ -34,6 +35,7 @@ class Bridge(QObject):
     recorded = Signal(object)
     snapshot_saved = Signal(object, str)
     cameras_listed = Signal(object)
+    windows_listed = Signal(object)
 
     _told = Signal(object)
 

@@ -13,12 +13,15 @@ from ssd_live.gui.bridge import Bridge
 from ssd_live.gui.region_picker import RegionPicker, screen_text
 from ssd_live.imaging.image_files import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from ssd_live.settings import Settings
-from ssd_live.system.paths import printable
+from ssd_live.system.paths import one_line, printable
 from ssd_live.video.sources import SourceOptions
+from ssd_live.video.sources.base import WINDOW
 from ssd_live.video.sources.camera import Camera, cameras
+from ssd_live.video.sources.desktop_windows import window_titles
 
 # The time that desktops take to minimise a window, in milliseconds.
 _MINIMISE_MS = 400
+_MOST_WINDOWS, _LONGEST_TITLE = 30, 60
 
 
 class SourceMenus(QObject):
@@ -52,7 +55,9 @@ class SourceMenus(QObject):
         self.recent.aboutToShow.connect(self._list_recent)
         self.screens = QMenu(self.tr("&Screen"), window)
         self.screens.aboutToShow.connect(self._list_screens)
+        self._windows = QMenu(self.tr("&Window"), window)
         bridge.cameras_listed.connect(self._show_cameras)
+        bridge.windows_listed.connect(self._show_windows)
         self._picker: RegionPicker | None = None
 
     def ask_file(self) -> None:
@@ -111,6 +116,27 @@ class SourceMenus(QObject):
             self.screens.addAction(text).triggered.connect(
                 lambda _=False, screen=screen: self.ask_region(screen)
             )
+        self._windows.clear()
+        self._windows.addAction(self.tr("Looking for windows …")).setEnabled(False)
+        self.screens.addMenu(self._windows)
+        # The first look loads a package and connects to the window system.
+        threading.Thread(
+            target=lambda: self._bridge.windows_listed.emit(window_titles()),
+            name="windows",
+            daemon=True,
+        ).start()
+
+    def _show_windows(self, titles: list[str]) -> None:
+        self._windows.clear()
+        for title in titles[:_MOST_WINDOWS]:
+            # Qt would take a single & in a title as the mark of an access key.
+            name = one_line(title).replace("&", "&&")
+            name = name if len(name) <= _LONGEST_TITLE else f"{name[:_LONGEST_TITLE]}…"
+            self._windows.addAction(name).triggered.connect(
+                self._opener(f"screen:{WINDOW}{title}", None)
+            )
+        if not titles:
+            self._windows.addAction(self.tr("No other windows")).setEnabled(False)
 
     def look_for_cameras(self) -> None:
         """Begin to look for cameras. The bridge reports them as `cameras_listed`."""

@@ -250,6 +250,30 @@ def test_a_camera_opens_in_the_mode_that_is_chosen_for_it(
     assert chosen == [("2", SourceOptions()), ("2", modes[0]), ("2", modes[1])]
 
 
+def test_a_window_of_another_program_is_chosen_by_its_title(
+    desk: Desks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = desk()
+    chosen: list[str] = []
+    monkeypatch.setattr(
+        opened.session.stream, "open", lambda spec, options: chosen.append(spec.address)
+    )
+    menu = submenu(opened, "Screen")
+    menu.aboutToShow.emit()
+    (windows,) = (action.menu() for action in menu.actions() if action.text() == "&Window")
+    assert isinstance(windows, QMenu)
+    # Here is no window system that could list any.
+    wait_until(lambda: windows.actions()[0].text() == "No other windows", "they are listed")
+    opened.bridge.windows_listed.emit(["Map & more", "x" * 100, "odd\x1b"])
+    assert [action.text() for action in windows.actions()] == [
+        "Map && more",
+        "x" * 60 + "…",
+        "odd\\x1b",
+    ]
+    windows.actions()[0].trigger()
+    assert chosen == ["window=Map & more"]
+
+
 def button(desk: Desk, text: str) -> QPushButton:
     """A button of the panel over the view."""
     return next(

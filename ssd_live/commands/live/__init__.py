@@ -23,7 +23,7 @@ class Request:
         typer.Argument(
             metavar="[SOURCE]...",
             help="Camera number or name, file, rtsp:// or http:// address, folder of images, "
-            "screen (this screen) or pattern (a test pattern).",
+            "screen (this screen), screen:window=TITLE (a window) or pattern (a test pattern).",
         ),
     ] = None
     model: Annotated[

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     import av
 
 Kind = Literal["camera", "stream", "file", "images", "screen", "pattern"]
+# What the address of a window begins with; its title follows.
+WINDOW = "window="
 
 
 @dataclass(frozen=True)
@@ -28,9 +30,10 @@ class SourceSpec:
     def returns(self) -> bool:
         """Whether a source that failed may work again later, so that reopening it makes sense.
 
-        This is true for cameras and network streams.
+        This is true for cameras, network streams, and windows of other programs.
         """
-        return self.kind in ("camera", "stream")
+        is_window = self.kind == "screen" and self.address.startswith(WINDOW)
+        return is_window or self.kind in ("camera", "stream")
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from urllib.parse import unquote, urlsplit
 from ssd_live.errors import UsageError
 from ssd_live.imaging.image_files import IMAGE_SUFFIXES
 from ssd_live.system.logs import hide_parameters
-from ssd_live.system.paths import printable
-from ssd_live.video.sources.base import SourceSpec
+from ssd_live.system.paths import one_line, printable
+from ssd_live.video.sources.base import WINDOW, SourceSpec
 
 _NETWORK = ("rtsp", "rtsps", "http", "https")
 _MAX_RATE = 1000.0
@@ -34,7 +34,9 @@ def parse_source(text: str) -> SourceSpec:
         )
     word, _, rest = text.partition(":")
     if word == "screen":
-        return SourceSpec("screen", _screen(rest), text)
+        address = _screen(rest)
+        title = one_line(address.removeprefix(WINDOW)) if WINDOW in address else text
+        return SourceSpec("screen", address, title)
     if word == "pattern" or text.startswith("pattern@"):
         address = rest or text.removeprefix("pattern").removeprefix(":")
         parse_pattern(address)
@@ -103,13 +105,15 @@ def parse_pattern(address: str) -> tuple[tuple[int, int] | None, float | None]:
 def _screen(address: str) -> str:
     """Return `address`, the text after `screen:`, unchanged.
 
-    The address must be empty, N (the number of a monitor) or X,Y,W,H (a region in pixels). Raises
-    `UsageError` if it has any other form.
+    The address must be empty, N (the number of a monitor), X,Y,W,H (a region in pixels), or
+    window=TITLE. Raises `UsageError` if it has any other form.
     """
-    if address and not re.fullmatch(r"\d+|-?\d+,-?\d+,\d+,\d+", address):
+    forms = rf"\d+|-?\d+,-?\d+,\d+,\d+|{WINDOW}.*\S.*"
+    if address and not re.fullmatch(forms, address):
         raise UsageError(
-            f"screen:{address} is not a part of the desktop; give `screen`, `screen:N` (N is the "
-            "number of a monitor, from 1), or `screen:X,Y,W,H` (a region in pixels)"
+            f"screen:{one_line(address)} is not a part of the desktop; give `screen`, `screen:N` "
+            "(N is the number of a monitor, from 1), `screen:X,Y,W,H` (a region in pixels), or "
+            "`screen:window=TITLE`"
         )
     return address
 

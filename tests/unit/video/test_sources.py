@@ -218,6 +218,7 @@ def test_other_sizes_are_refused(text: str) -> None:
         (str(SAMPLE), False),
         ("pattern", False),
         ("screen", False),
+        ("screen:window=window=", True),
     ],
 )
 def test_cameras_and_streams_may_come_back(text: str, returns: bool) -> None:

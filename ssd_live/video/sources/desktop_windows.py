@@ -1,0 +1,97 @@
+"""Find the windows of other programs, and where they are on the desktop."""
+
+import os
+import threading
+from typing import Any
+
+from ssd_live.errors import MediaError, MissingPackageError
+
+Area = dict[str, int]
+# PyWinCtl has one connection to the window system, which all threads share.
+_LOCK = threading.Lock()
+_MOST_NAMED = 20
+
+
+def window_titles() -> list[str]:
+    """Return the titles of the windows of other programs, sorted, each only once.
+
+    Return an empty list if the system does not list its windows.
+    """
+    try:
+        with _LOCK:
+            titles = {
+                window.title.strip() for window in _all_windows() if window.getPID() != os.getpid()
+            }
+    except Exception:  # an error of the window system must not end the program
+        return []
+    return sorted(titles - {""}, key=str.casefold)
+
+
+class DesktopWindow:
+    """A window of another program, found by its title.
+
+    `title` is the title, or a part of it if no window has exactly this title. Upper and lower case
+    are the same. A window that is found is followed even if its title changes.
+
+    The constructor raises `MediaError` if there is no such window, and `MissingPackageError` if the
+    package PyWinCtl is not installed.
+    """
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        with _LOCK:
+            self._window = self._found(_all_windows())
+
+    def area(self, desktop: Area) -> Area:
+        """Return the part of the window that is on the desktop: left, top, width and height.
+
+        All values are in pixels. `desktop` is the area of the whole desktop. Raises `MediaError` if
+        the window is closed, is minimised, or lies outside the desktop.
+        """
+        with _LOCK:
+            if not self._window.isAlive:
+                raise self._error("was closed; open it again, or give another source")
+            if self._window.isMinimized:
+                raise self._error("is minimised; show it again")
+            left, top, width, height = (
+                int(value)
+                for value in (
+                    self._window.left,
+                    self._window.top,
+                    self._window.width,
+                    self._window.height,
+                )
+            )
+        right = min(left + width, desktop["left"] + desktop["width"])
+        bottom = min(top + height, desktop["top"] + desktop["height"])
+        left, top = max(left, desktop["left"]), max(top, desktop["top"])
+        if right - left < 2 or bottom - top < 2:
+            raise self._error("lies outside the desktop; move it back")
+        return {"left": left, "top": top, "width": right - left, "height": bottom - top}
+
+    def _found(self, windows: list[Any]) -> Any:
+        wanted = self._title.strip().casefold()
+        titles = [window.title.strip().casefold() for window in windows]
+        for is_it in (wanted.__eq__, lambda title: bool(wanted) and wanted in title):
+            for window, title in zip(windows, titles, strict=True):
+                if is_it(title):
+                    return window
+        names = ", ".join(repr(window.title) for window in windows[:_MOST_NAMED])
+        raise MediaError(
+            f"there is no window with the title {self._title!r}; "
+            + (f"there are {names}" if names else "the window system lists none")
+        )
+
+    def _error(self, what: str) -> MediaError:
+        return MediaError(f"the window {self._title!r} {what}")
+
+
+def _all_windows() -> list[Any]:
+    try:
+        # The import connects to the window system.
+        import pywinctl
+    except ImportError as error:
+        raise MissingPackageError(
+            "finding windows needs the package PyWinCtl; run `pip install pywinctl`"
+        ) from error
+    return list(pywinctl.getAllWindows())

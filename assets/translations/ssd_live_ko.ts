@@ -3484,4 +3484,11 @@
         <translation>음량</translation>
     </message>
 </context>
+<context>
+    <name>CameraButton</name>
+    <message>
+        <source>Rest the pointer here to see what the camera sees</source>
+        <translation>포인터를 여기에 두면 카메라에 보이는 것이 나타납니다</translation>
+    </message>
+</context>
 </TS>

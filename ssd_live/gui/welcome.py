@@ -6,6 +6,7 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QColor, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from ssd_live.gui.camera_button import CameraButton
 from ssd_live.gui.theme import icon
 from ssd_live.system.paths import printable
 from ssd_live.video.sources.camera import Camera
@@ -50,6 +51,7 @@ class WelcomePanel(QWidget):
         self._hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._recent_title = QLabel(self.tr("Recent"))
         self._recent_title.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._listed: list[Camera] = []
         self._cameras: list[QPushButton] = []
         self._recent: list[QPushButton] = []
         self._kinds = [
@@ -85,13 +87,13 @@ class WelcomePanel(QWidget):
         names = [
             camera.name or self.tr("Camera {index}").format(index=camera.index) for camera in found
         ]
-        if [button.text() for button in self._cameras] == names:
+        if self._listed == list(found):
             return
+        self._listed = list(found)
         for button in self._cameras:
             button.deleteLater()
         self._cameras = [
-            self._source_button(name, "camera", str(camera.index))
-            for name, camera in zip(names, found, strict=True)
+            self._camera_button(name, camera) for name, camera in zip(names, found, strict=True)
         ]
         self._arrange()
 
@@ -142,6 +144,12 @@ class WelcomePanel(QWidget):
     def _action_button(self, text: str, image: str, action: str) -> QPushButton:
         button = self._button(text, image)
         button.clicked.connect(lambda: self.action_asked.emit(action))
+        return button
+
+    def _camera_button(self, name: str, camera: Camera) -> QPushButton:
+        button = CameraButton(camera, name, _INK, self)
+        button.setMinimumHeight(_BUTTON_HEIGHT)
+        button.chosen.connect(lambda: self.source_chosen.emit(str(camera.index)))
         return button
 
     def _source_button(self, text: str, image: str, source: str) -> QPushButton:

@@ -1,16 +1,19 @@
 """Find the input files of `process`, and choose an output path for each."""
 
 import glob
+import hashlib
 import os
+import posixpath
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ssd_live.errors import MediaError, SsdLiveError, UsageError
 from ssd_live.imaging.image_files import IMAGE_SUFFIXES, VIDEO_SUFFIXES, natural_order
-from ssd_live.system.paths import resolve
+from ssd_live.process.storage import is_address, listed, shown
+from ssd_live.system.paths import resolve, state_folder
 from ssd_live.video.encoders import Codec
 from ssd_live.video.writer import CONTAINERS
 
@@ -28,11 +31,33 @@ class Task:
     `source` is the path of the input. `name` is the same path relative to the folder that holds all
     inputs; the output folder has the same subfolders. `output` is the path of the output, or None
     if only detections are written.
+
+    An input or output may be in storage (see `storage`). Then `source_address` or `output_address`
+    is its address, `source` or `output` is only a name for it, and `source_version` changes with
+    the input.
     """
 
     source: Path
     name: Path
     output: Path | None
+    source_address: str = ""
+    source_version: str = ""
+    output_address: str = ""
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether the input or the output is in storage, and not on this machine."""
+        return bool(self.source_address or self.output_address)
+
+    @property
+    def source_text(self) -> str:
+        """The path or the address of the input, without a password."""
+        return shown(self.source_address) or str(self.source)
+
+    @property
+    def output_text(self) -> str:
+        """The path or the address of the output, without a password; empty if there is none."""
+        return shown(self.output_address) or str(self.output or "")
 
     @property
     def is_image(self) -> bool:
@@ -45,27 +70,37 @@ class Plan:
     """All tasks of one `process` command.
 
     `folder` is the output folder. It is None if the output is a single named file, or if no video
-    or image is written.
+    or image is written. If the output folder is in storage, `folder_address` is its address, and
+    `folder` is a folder of this machine that stands for it.
     """
 
     tasks: tuple[Task, ...]
     folder: Path | None
+    folder_address: str = ""
+
+    @property
+    def folder_text(self) -> str:
+        """The path or the address of the output folder, without a password."""
+        return shown(self.folder_address) or str(self.folder or "")
 
 
 def make_plan(inputs: Sequence[str], output: str | None, codec: Codec) -> Plan:
     """Return a plan with one task for each input file.
 
     Wildcards and folders in `inputs` are expanded, and each input gets an output path of its own.
-    `output` is a file, a folder, or None if no video or image is written. `codec` decides the file
-    endings of videos in an output folder. Raises `UsageError` if an input is empty text or a
-    network address, or if the output path cannot be used or would overwrite an input. Raises
-    `MediaError` if a file does not exist, or if a folder has no video or image.
+    `output` is a file, a folder, or None if no video or image is written. Inputs and the output may
+    be addresses of storage; see `storage`. `codec` decides the file endings of videos in an output
+    folder. Raises `UsageError` if an input is empty text or the address of a stream, or if the
+    output path cannot be used or would overwrite an input. Raises `MediaError` if a file does not
+    exist, or if a folder has no video or image, and the errors of `storage.listed`.
     """
     if "" in inputs or output in ("", "-"):
         raise UsageError(
             "the path of an input or of the output is empty, or the output is `-`; give the path "
             "of a file or folder"
         )
+    if any(is_address(text) for text in (*inputs, output or "")):
+        return _plan_with_storage(inputs, output, codec)
     target = Path(output) if output else None
     paths = [path for text in inputs for path in _expand_wildcards(text)]
     if target is not None and target.is_dir() and len(paths) > 1:
@@ -104,6 +139,72 @@ def make_plan(inputs: Sequence[str], output: str | None, codec: Codec) -> Plan:
         plan = Plan(tuple(tasks), target)
     _refuse_overwritten_inputs(plan, sources)
     return plan
+
+
+def _plan_with_storage(inputs: Sequence[str], output: str | None, codec: Codec) -> Plan:
+    """Return the plan of inputs of which some are in storage, or of an output that is; see
+    `make_plan`.
+    """
+    paths = [text for text in inputs if not is_address(text)]
+    tasks = list(make_plan(paths, None, codec).tasks) if paths else []
+    addresses = [text for text in inputs if is_address(text)]
+    files = {file.address: file for text in addresses for file in listed(text)}
+    base = posixpath.commonpath(
+        [posixpath.dirname(file.path) or "." for file in files.values()] or ["."]
+    )
+    for file in files.values():
+        name = Path(posixpath.relpath(file.path, base) if base != "." else file.path.lstrip("/"))
+        tasks.append(Task(name, name, None, file.address, file.version))
+    if output is None:
+        return Plan(tuple(tasks), None)
+    is_many = (
+        len(tasks) > 1 or list(files) != addresses or any(Path(path).is_dir() for path in paths)
+    )
+    suffix = Path(output).suffix.lower()
+    is_folder = output.endswith(("/", os.sep)) or not suffix or Path(output).is_dir()
+    if not is_folder and suffix not in CONTAINERS and suffix not in IMAGE_SUFFIXES:
+        endings = ", ".join([*CONTAINERS, *sorted(IMAGE_SUFFIXES)])
+        raise UsageError(
+            f"{shown(output)}: the name does not show a format; end it in {endings}, or in / for a "
+            "folder"
+        )
+    if not is_folder and is_many:
+        raise UsageError(
+            f"{shown(output)}: is not a folder, but several inputs, and the files of an input "
+            "folder, need a folder for their outputs; give a folder with -o"
+        )
+    is_stored = is_address(output)
+    if not is_folder:
+        place = Path(posixpath.basename(output)) if is_stored else Path(output)
+        tasks = [replace(tasks[0], output=place, output_address=output if is_stored else "")]
+        plan = Plan(tuple(tasks), None)
+    else:
+        names = _output_names([task.name for task in tasks], codec)
+        target = output.rstrip("/")
+        plan = Plan(
+            tuple(
+                replace(task, output=name, output_address=f"{target}/{name.as_posix()}")
+                if is_stored
+                else replace(task, output=Path(output) / name)
+                for task, name in zip(tasks, names, strict=True)
+            ),
+            _folder_for(target) if is_stored else Path(output),
+            output if is_stored else "",
+        )
+    for task in plan.tasks:
+        if task.output_address in files:
+            raise UsageError(
+                f"{task.output_text}: the output would overwrite an input; give another name or "
+                "folder with -o"
+            )
+    local = [task.source for task in plan.tasks if not task.is_stored]
+    _refuse_overwritten_inputs(Plan(tuple(t for t in plan.tasks if not t.is_stored), None), local)
+    return plan
+
+
+def _folder_for(address: str) -> Path:
+    """Return the folder of this machine that stands for an output folder in storage."""
+    return state_folder() / "storage" / hashlib.sha256(address.encode()).hexdigest()[:32]
 
 
 def _expand_wildcards(text: str) -> list[Path]:
@@ -155,12 +256,17 @@ def _sources(paths: Sequence[Path], target: Path | None) -> list[Path]:
     return list(sources.values())
 
 
-def _missing(path: Path) -> SsdLiveError:
+def is_address_path(path: Path) -> bool:
+    """Return whether a path was made of the address of a stream or of a file in storage."""
     # `Path` makes one slash of the two slashes of an address.
-    if _ADDRESS.match(str(path)):
+    return _ADDRESS.match(str(path)) is not None
+
+
+def _missing(path: Path) -> SsdLiveError:
+    if is_address_path(path):
         return UsageError(
-            f"{path}: process reads files; for a network address use `live ADDRESS --record "
-            "FILE.mkv`, or download the file first"
+            f"{path}: process reads files, and this is a stream; use `live ADDRESS --record "
+            "FILE.mkv`"
         )
     return MediaError(f"{path}: there is no such file; check the path")
 

@@ -1,6 +1,7 @@
 """Workers on a Ray cluster: each worker is a Ray actor (a process) with its own loaded model.
 
-Inputs and outputs must be on storage that every machine of the cluster can access.
+Inputs and outputs must be in folders that every machine of the cluster can access, or in storage
+(see `storage`).
 """
 
 import contextlib
@@ -8,6 +9,7 @@ import math
 import os
 import re
 import socket
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -23,6 +25,7 @@ from ssd_live.errors import (
     UsageError,
 )
 from ssd_live.pipeline.cancellation import Cancellation
+from ssd_live.process.at_hand import at_hand
 from ssd_live.process.job import ModelConfig, ProcessOptions
 from ssd_live.process.plan import Task
 from ssd_live.process.redaction_job import job_for
@@ -32,7 +35,7 @@ from ssd_live.results.records import LogPaths
 from ssd_live.selection.choice import batch_for, batch_for_video
 from ssd_live.selection.choose import decide
 from ssd_live.system import machine
-from ssd_live.system.atomic_files import os_error_text, parts_of
+from ssd_live.system.atomic_files import atomic_write, os_error_text, parts_of
 from ssd_live.system.child_process import own_environment
 
 _POLL_SECONDS = 0.3
@@ -70,21 +73,39 @@ class _Worker:
         own_this_process()
         self._cancellation = Cancellation()
         self._frames: tuple[int, int | None] = (0, None)
+        self._report = Report()
 
-    def run(self, task: Task, log: LogPaths | None) -> tuple[Report, Exception | None]:
-        job = job_for(task, self._engine, self._settings, log, self._cancellation)
-        self._frames = (0, None)
+    def run(
+        self, task: Task, log: LogPaths | None
+    ) -> tuple[Report, Exception | None, bytes | None]:
+        """Process a task, and return its report, its error, and the content of its log.
 
-        def note(counters: Any) -> None:
-            self._frames = (counters.done, job.frames_expected)
-
+        The content is None unless the task has files in storage. Then this machine may not have the
+        folder of the log.
+        """
+        self._report, self._frames = Report(), (0, None)
         try:
-            job.run(note)
+            return self._report, None, self._run(task, log)
         except SsdLiveError as error:
-            return job.report, error
+            return self._report, error, None
         except Exception as error:  # a library's error may not be picklable
-            return job.report, BackendError(f"{type(error).__name__}: {error}")
-        return job.report, None
+            return self._report, BackendError(f"{type(error).__name__}: {error}"), None
+
+    def _run(self, task: Task, log: LogPaths | None) -> bytes | None:
+        with ExitStack() as stack:
+            here = stack.enter_context(at_hand(task, self._cancellation))
+            if task.is_stored and log is not None:
+                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ssd_live-"))
+                path = Path(folder) / "detections.jsonl"
+                log = LogPaths(path, path)
+            job = job_for(here, self._engine, self._settings, log, self._cancellation)
+            self._report = job.report
+
+            def note(counters: Any) -> None:
+                self._frames = (counters.done, job.frames_expected)
+
+            job.run(note)
+            return log.final.read_bytes() if task.is_stored and log is not None else None
 
     def frames(self) -> tuple[int, int | None]:
         return self._frames
@@ -154,16 +175,16 @@ class RayWorker:
                 for part in _parts(task, log) - before:
                     part.unlink(missing_ok=True)
                 if cancellation.is_stopped:
-                    raise CancelledError(f"stopped before {task.source} was done") from None
+                    raise CancelledError(f"stopped before {task.source_text} was done") from None
                 self._worker = self._make()
                 if attempt == _ATTEMPTS:
                     raise BackendError(
-                        f"{task.source}: its Ray worker ended unexpectedly {attempt} times; "
+                        f"{task.source_text}: its Ray worker ended unexpectedly {attempt} times; "
                         "process this file without --runner ray to see the error"
                     ) from None
                 self._notify(
-                    f"{task.source}: its worker ended unexpectedly; another worker starts this "
-                    "file again"
+                    f"{task.source_text}: its worker ended unexpectedly; another worker starts "
+                    "this file again"
                 )
                 continue
             if error_there is not None:
@@ -179,8 +200,13 @@ class RayWorker:
         while not self._ray.wait([work], timeout=_POLL_SECONDS)[0]:
             with contextlib.suppress(self._ray.exceptions.GetTimeoutError):
                 on_frames(*self._ray.get(self._worker.frames.remote(), timeout=_POLL_SECONDS))
-        found: tuple[Report, Exception | None] = self._ray.get(work)
-        return found
+        found: tuple[Report, Exception | None, bytes | None] = self._ray.get(work)
+        report, error, content = found
+        if content is not None:
+            assert log is not None
+            with atomic_write(log.final) as file:
+                file.write(content)
+        return report, error
 
     def _pass_on(self, cancellation: Cancellation) -> None:
         with contextlib.suppress(self._ray.exceptions.RayError):
@@ -329,13 +355,17 @@ def _parts(task: Task, log: LogPaths | None) -> set[Path]:
 
     Part files that other runs left behind are included.
     """
+    if task.is_stored:
+        return set()
     places = (task.output, log and log.beside.with_suffix(".jsonl"))
     return {part for place in places if place for part in parts_of(place)}
 
 
 def _absolute(task: Task) -> Task:
     """Return the task with absolute paths, because an actor has its own current folder."""
-    return Task(task.source.absolute(), task.name, task.output and task.output.absolute())
+    source = task.source if task.source_address else task.source.absolute()
+    output = task.output if task.output_address else task.output and task.output.absolute()
+    return replace(task, source=source, output=output)
 
 
 def _reason(error: BaseException) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ssd_live.process.plan import Task
+from ssd_live.process.storage import version_of
 from ssd_live.system.atomic_files import atomic_write, fitting_name
 from ssd_live.system.paths import printable, resolve
 
@@ -119,8 +120,8 @@ class ResumeLog:
         entry = self._finished.get(task.name.as_posix())
         return (
             isinstance(entry, dict)
-            and entry.get("source") == str(resolve(task.source))
-            and entry.get("made") == _fingerprint(task.output)
+            and entry.get("source") == _place(task)
+            and entry.get("made") == _output_fingerprint(task)
         )
 
     def note(self, task: Task, key: str, outcome: Outcome, *, with_log: bool = True) -> None:
@@ -131,8 +132,8 @@ class ResumeLog:
         """
         self._finished[task.name.as_posix()] = {
             "key": key,
-            "source": str(resolve(task.source)),
-            "made": _fingerprint(task.output),
+            "source": _place(task),
+            "made": _output_fingerprint(task),
             "log": _fingerprint(self.log_path(task)) if with_log else [],
             "outcome": asdict(outcome),
         }
@@ -166,21 +167,27 @@ def _fingerprint(path: Path | None) -> list[int]:
     return [status.st_size, status.st_mtime_ns]
 
 
+def _place(task: Task) -> str:
+    """Return the address of the input without its password, or its absolute path."""
+    return task.source_text if task.source_address else str(resolve(task.source))
+
+
+def _output_fingerprint(task: Task) -> list[int] | str:
+    """Return what changes with the output of a task; see `_fingerprint` and `version_of`."""
+    return version_of(task.output_address) if task.output_address else _fingerprint(task.output)
+
+
 def settings_key(task: Task, settings: Sequence[object]) -> str:
     """Return a SHA-256 hash (hexadecimal) of everything that the result of a task depends on.
 
     The hash depends on the text of each object in `settings`, and on the input's path, size and
-    modification time. Raises `OSError` if the input cannot be read.
+    modification time, or on its address and version. Raises `OSError` if the input cannot be read.
     """
-    status = task.source.stat()
-    text = json.dumps(
-        [
-            [str(setting) for setting in settings],
-            str(resolve(task.source)),
-            status.st_size,
-            status.st_mtime_ns,
-        ]
-    )
+    version: list[int | str] = [task.source_version]
+    if not task.source_address:
+        status = task.source.stat()
+        version = [status.st_size, status.st_mtime_ns]
+    text = json.dumps([[str(setting) for setting in settings], _place(task), *version])
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -18,9 +18,10 @@ from typing import Protocol
 from ssd_live.errors import CancelledError, OutputError, SsdLiveError, UsageError
 from ssd_live.pipeline.cancellation import Cancellation
 from ssd_live.process.job import ModelConfig, ProcessOptions
-from ssd_live.process.plan import Plan, Task
+from ssd_live.process.plan import Plan, Task, is_address_path
 from ssd_live.process.report import Report
 from ssd_live.process.resume_log import Outcome, ResumeLog, settings_key, write_summary
+from ssd_live.process.storage import store, version_of
 from ssd_live.process.workers import Worker
 from ssd_live.results.records import LogPaths, check_format, combine
 from ssd_live.results.tables import check_table, write_tables
@@ -144,6 +145,9 @@ class BatchRunner:
             self._combine(logs, totals)
             if self._plan.folder is not None:
                 totals.summary = write_summary(self._plan.folder, totals.outcomes)
+                if self._plan.folder_address:
+                    place = f"{self._plan.folder_address.rstrip('/')}/{totals.summary.name}"
+                    store(totals.summary, place)
         return totals
 
     def _run_all(
@@ -198,7 +202,6 @@ class BatchRunner:
         progress: Progress,
     ) -> tuple[Outcome, Report]:
         resume_log = self._resume_log
-        place = str(task.output) if task.output else ""
         report = Report()
         try:
             with self._lock:
@@ -221,8 +224,8 @@ class BatchRunner:
             finally:
                 report = worker.report
             outcome = Outcome(
-                str(task.source),
-                place,
+                task.source_text,
+                task.output_text,
                 "done",
                 report.frames,
                 report.seconds,
@@ -235,7 +238,7 @@ class BatchRunner:
             return outcome, report
         except CancelledError as error:
             return Outcome(
-                str(task.source),
+                task.source_text,
                 "",
                 "stopped",
                 report.frames,
@@ -248,7 +251,7 @@ class BatchRunner:
             with self._lock:
                 totals.last_error = error
             return Outcome(
-                str(task.source),
+                task.source_text,
                 "",
                 "failed",
                 report.frames,
@@ -273,7 +276,7 @@ class BatchRunner:
                 chosen.precision,
                 wanted,
                 self._settings.key_text,
-                task.output and resolve(task.output),
+                task.output_text if task.output_address else task.output and resolve(task.output),
                 *(() if config.tracking is None else (config.tracking,)),
                 *((config.zones,) if config.zones else ()),
                 *((config.rules,) if config.rules else ()),
@@ -288,11 +291,13 @@ class BatchRunner:
         A single named output is replaced only with --overwrite. In an output folder, a file is also
         replaced if the resume log shows that this program made it.
         """
-        if task.output is None or self._overwrite or not task.output.exists():
+        if task.output is None or self._overwrite:
             return
-        if self._resume_log is None or not self._resume_log.knows(task):
+        is_there = version_of(task.output_address) if task.output_address else task.output.exists()
+        if is_there and (self._resume_log is None or not self._resume_log.knows(task)):
             raise OutputError(
-                f"{task.output}: exists already; give --overwrite to replace it, or another name"
+                f"{task.output_text}: exists already; give --overwrite to replace it, or another "
+                "name"
             )
 
     def _log_places(self, stack: ExitStack) -> dict[Task, LogPaths]:
@@ -387,9 +392,17 @@ def check_places(
     taken = {
         resolve(place)
         for task in plan.tasks
-        for place in (task.source, task.output)
-        if place is not None
+        for place, address in (
+            (task.source, task.source_address),
+            (task.output, task.output_address),
+        )
+        if place is not None and not address
     }
+    for option, path in {"detections": detections, **(tables or {})}.items():
+        if path is not None and is_address_path(path):
+            raise UsageError(
+                f"--{option} writes to this machine; give a path, and copy the file afterwards"
+            )
     if detections is not None:
         check_format(detections, len(plan.tasks))
         _check_result(detections, "detections", taken, resume_log, overwrite=overwrite)
@@ -429,14 +442,15 @@ def _failure_line(error: Exception, task: Task) -> str:
     if isinstance(error, SsdLiveError):
         return str(error)
     if isinstance(error, OSError):
+        place = task.source_text if task.is_stored else error.filename or task.source
         return (
-            f"{error.filename or task.source}: {str(error.strerror or error).lower()}; check that "
+            f"{place}: {str(error.strerror or error).lower()}; check that "
             "the file exists and that you have permission to use it"
         )
     detail = next(iter(str(error).splitlines()), "no message")
     return (
-        f"{task.source}: {type(error).__name__}: {detail}; run again with --debug and report the "
-        "error with its traceback"
+        f"{task.source_text}: {type(error).__name__}: {detail}; run again with --debug and report "
+        "the error with its traceback"
     )
 
 

@@ -11,6 +11,7 @@ import cv2
 
 from ssd_live.backends.base import Backend
 from ssd_live.pipeline.cancellation import Cancellation
+from ssd_live.process.at_hand import at_hand
 from ssd_live.process.job import LoadedModel, ModelConfig, ProcessOptions
 from ssd_live.process.plan import Task
 from ssd_live.process.redaction_job import job_for
@@ -56,9 +57,11 @@ class LocalWorker:
         self, task: Task, log: LogPaths | None, on_frames: OnFrames, cancellation: Cancellation
     ) -> None:
         """Process a task in this thread; see `Worker.run`."""
-        job = job_for(task, self._engine, self._settings, log, cancellation)
-        self.report = job.report
-        job.run(lambda counters: on_frames(counters.done, job.frames_expected))
+        self.report = Report()
+        with at_hand(task, cancellation) as here:
+            job = job_for(here, self._engine, self._settings, log, cancellation)
+            self.report = job.report
+            job.run(lambda counters: on_frames(counters.done, job.frames_expected))
 
 
 def load_model_config(

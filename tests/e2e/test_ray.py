@@ -20,6 +20,7 @@ from ssd_live.modelfile.file import to_bytes
 from ssd_live.system.paths import assets_folder
 from tests.clips import SAMPLE, frame_times, write_clip
 from tests.conftest import FIXED_BACKEND, Answer
+from tests.storage_server import StorageServer
 from tests.tiny_model import tiny_metadata, tiny_proto
 from tests.waiting import LIMIT_SECONDS, wait_until
 
@@ -230,14 +231,29 @@ def test_tracks_and_counts_are_those_of_a_local_run(tmp_path: Path) -> None:
         assert local.stat().st_size > 200
 
 
-def test_a_single_image_needs_a_single_worker(tmp_path: Path) -> None:
-    answer = _run(
-        assets_folder() / "media" / "chelsea.png", "-o", tmp_path / "cat.png", "--runner", "ray"
-    )
+def test_a_single_image_in_storage_needs_a_single_worker(tmp_path: Path) -> None:
+    stored, here = tmp_path / "stored", tmp_path / "here"
+    stored.mkdir()
+    here.mkdir()
+    (stored / "cat.png").write_bytes((assets_folder() / "media" / "chelsea.png").read_bytes())
+    with StorageServer(stored) as server:
+        answer = _run(
+            f"{server.address}/cat.png",
+            "-o",
+            f"{server.address}/out/cat.png",
+            "--detections",
+            here / "cat.jsonl",
+            "--runner",
+            "ray",
+        )
     assert answer.code == 0, answer.err
     assert "1 Ray workers" in answer.err
     assert "Cat" in answer.out
-    assert [path.name for path in tmp_path.iterdir()] == ["cat.png"]
+    assert '"Cat"' in (here / "cat.jsonl").read_text()
+    # Nothing else is left, on neither side.
+    assert [path.name for path in here.iterdir()] == ["cat.jsonl"]
+    assert sorted(path.name for path in stored.rglob("*.*")) == ["cat.png", "cat.png"]
+    assert (stored / "out" / "cat.png").read_bytes() != (stored / "cat.png").read_bytes()
 
 
 def test_a_model_that_no_worker_can_load_is_one_line(folder: Path, tmp_path: Path) -> None:

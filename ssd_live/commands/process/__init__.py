@@ -22,7 +22,8 @@ class Request:
         list[str],
         typer.Argument(
             metavar="INPUT...",
-            help="Videos, images, folders or wildcards; - is the standard input.",
+            help="Videos, images, folders or wildcards, or their addresses in storage, such as "
+            "s3://BUCKET/FOLDER; - is the standard input.",
         ),
     ]
     output: Annotated[
@@ -31,8 +32,8 @@ class Request:
             "--output",
             "-o",
             metavar="OUT",
-            help="File for the annotated copy; a folder if there are several inputs; - is the "
-            "standard output.",
+            help="File for the annotated copy; a folder if there are several inputs; may be in "
+            "storage; - is the standard output.",
         ),
     ] = None
     detections: Annotated[

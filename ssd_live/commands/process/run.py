@@ -93,6 +93,12 @@ def run(request: Request) -> None:
     is_log = request.detections is not None and request.detections.suffix.lower() == ".jsonl"
     if request.index and (task is not None or not is_log):
         raise UsageError("--index needs --detections FILE.jsonl, and inputs that are files")
+    stored = next((task for task in plan.tasks if task.is_stored), None)
+    if stored is not None and (request.index or request.review is not None):
+        raise UsageError(
+            f"--{'index' if request.index else 'review'} needs inputs and outputs on this machine; "
+            f"copy {stored.source_text if stored.source_address else stored.output_text} first"
+        )
     recorded_at = time_in("--recorded-at", request.recorded_at)
     zones = () if request.zones is None else read_zones(request.zones)
     if request.tracks is not None and request.track == "off":
@@ -442,7 +448,7 @@ def _write_json(request: Request, path: Path, plan: Plan, totals: RunSummary | R
         **({"doubtful_moments": totals.doubts} if request.redact else {}),
         "stages_seconds": {stage: round(value, 3) for stage, value in totals.stages.items()},
         "inputs": [asdict(outcome) for outcome in outcomes]
-        or [{"input": str(task.source), "output": str(task.output or "")} for task in plan.tasks],
+        or [{"input": task.source_text, "output": task.output_text} for task in plan.tasks],
         "detections": str(totals.detections or "") if isinstance(totals, RunSummary) else "",
         "failures": totals.failures if isinstance(totals, RunSummary) else [],
         "notes": totals.notes,
@@ -472,23 +478,29 @@ def _doubts_text(totals: RunSummary) -> str:
 def _print_summary(request: Request, plan: Plan, totals: RunSummary) -> None:
     for note in totals.notes:
         notify(f"note: {note}")
-    outputs = [task.output for task in plan.tasks if task.output is not None]
+    outputs = [task for task in plan.tasks if task.output is not None]
     done = sum(outcome.status == "done" for outcome in totals.outcomes)
     skipped = sum(outcome.status == "skipped" for outcome in totals.outcomes)
     if plan.folder is not None:
         print(
             f"{done} of {len(plan.tasks)} inputs "
-            f"done{f', {skipped} finished before' if skipped else ''}: {plan.folder}"
+            f"done{f', {skipped} finished before' if skipped else ''}: {plan.folder_text}"
         )
     elif outputs and done:
-        print(f"written: {outputs[0]} ({outputs[0].stat().st_size / 1e6:.1f} MB)")
+        (task,) = outputs
+        assert task.output is not None
+        size = "" if task.output_address else f" ({task.output.stat().st_size / 1e6:.1f} MB)"
+        print(f"written: {task.output_text}{size}")
     if totals.detections is not None:
         print(f"detections: {totals.detections}")
     for name, path in totals.tables.items():
         if name != "doubts":
             print(f"{name}: {path}")
     if totals.summary is not None:
-        print(f"summary: {totals.summary}")
+        place = str(totals.summary)
+        if plan.folder_address:
+            place = f"{plan.folder_text.rstrip('/')}/{totals.summary.name}"
+        print(f"summary: {place}")
     if not totals.frames:
         return
     print(f"objects: {objects_text(totals.objects) or 'none'}")

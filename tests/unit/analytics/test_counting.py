@@ -1,5 +1,6 @@
 """Counts of crossings and of times in areas."""
 
+import os
 from collections.abc import Iterable
 
 import cv2
@@ -20,6 +21,8 @@ from tests.world import CLASSES, THRESHOLDS
 MIDDLE = Zone("line", "line", ((0.5, 0.8), (0.5, 0.2)))
 SQUARE = Zone("square", "area", ((0.4, 0.4), (0.6, 0.4), (0.6, 0.6), (0.4, 0.6)))
 PICTURE = (1000, 1000)
+# The counts of 200 scripts were looked at for docs/zones.md.
+SCRIPTS = int(os.environ.get("SSD_LIVE_TEST_CASES", "15"))
 
 
 def _found(*feet: tuple[int, float, float], name: str = "person", **other: object) -> Detections:
@@ -257,17 +260,15 @@ def _frames(its: Script) -> list[Frame]:
 
 
 @pytest.mark.parametrize("form", ["live", "two-pass"])
-@pytest.mark.parametrize("part", range(5))
-def test_counts_of_random_scripts_are_exact(form: TrackingForm, part: int) -> None:
-    """Of 50 scripts live, and of 20 in two passes.
+def test_counts_of_random_scripts_are_exact(form: TrackingForm) -> None:
+    """Of `SCRIPTS` scripts live, and of two in five of them in two passes.
 
     People cross, turn round, stand on the line, are hidden on it, and come in at the edge. The same
     holds at 30 and at 10 frames a second, and if a third of the frames is dropped; live, also at 10
     a second with a third dropped.
     """
     # Two passes see more, and are tried on fewer scripts.
-    count = 10 if form == "live" else 4
-    for seed in range(count * part, count * part + count):
+    for seed in range(SCRIPTS if form == "live" else SCRIPTS * 2 // 5):
         its = script(seed)
         all_frames = _frames(its)
         variants = [all_frames[::3], dropped(all_frames, seed)]

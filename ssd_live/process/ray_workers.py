@@ -85,11 +85,12 @@ class _Worker:
         """
         self._report, self._frames = Report(), (0, None)
         try:
-            return self._report, None, self._run(task, log)
+            content = self._run(task, log)
         except SsdLiveError as error:
             return self._report, error, None
         except Exception as error:  # a library's error may not be picklable
             return self._report, BackendError(f"{type(error).__name__}: {error}"), None
+        return self._report, None, content
 
     def _run(self, task: Task, log: LogPaths | None) -> bytes | None:
         with ExitStack() as stack:

@@ -155,6 +155,8 @@ class Job:
     ) -> None:
         self._task = task
         self._engine = engine
+        if (span := task.span) is not None:
+            settings = replace(settings, start=span.start, duration=span.duration)
         self._settings = settings
         self._log_place = log
         self._cancellation = cancellation or Cancellation()
@@ -537,14 +539,16 @@ class Job:
         if output != STANDARD_OUTPUT:
             _check_space(output, reader.info, self.frames_expected, self._settings.quality)
         shift = min(reader.start_pts, 0)
-        if self._settings.start:
+        is_part = self._task.span is not None
+        if self._settings.start and not is_part:
             shift = reader.start_pts + round(self._settings.start / reader.info.time_base)
-        elif shift:
+        elif shift and not is_part:
             seconds = float(shift * reader.info.time_base)
             self.report.notes.append(
                 f"the source begins at {seconds:.3f} s; players skip times before zero, so the "
                 "output begins at zero"
             )
+        carried = EVERYTHING if redaction is None else redaction.carried
         return stack.enter_context(
             VideoWriter(
                 output,
@@ -552,7 +556,7 @@ class Job:
                 self._settings.quality,
                 shift_pts=shift,
                 cores=self._engine.cores,
-                carried=EVERYTHING if redaction is None else redaction.carried,
+                carried=() if is_part else carried,
             )
         )
 

@@ -25,6 +25,16 @@ _MATROSKA_CODECS: tuple[Codec, ...] = ("ffv1", "mjpeg")
 
 
 @dataclass(frozen=True)
+class Span:
+    """A part of a video: `start` is in seconds after the first frame, and `duration` is in seconds,
+    or None to go to the end.
+    """
+
+    start: float
+    duration: float | None
+
+
+@dataclass(frozen=True)
 class Task:
     """One input file and its output file.
 
@@ -35,6 +45,9 @@ class Task:
     An input or output may be in storage (see `storage`). Then `source_address` or `output_address`
     is its address, `source` or `output` is only a name for it, and `source_version` changes with
     the input.
+
+    If `span` is given, the task is a part of a longer one (see `split`). Its output then has no
+    sound, and its frames have the times that they have in the whole output.
     """
 
     source: Path
@@ -43,6 +56,7 @@ class Task:
     source_address: str = ""
     source_version: str = ""
     output_address: str = ""
+    span: Span | None = None
 
     @property
     def is_stored(self) -> bool:

@@ -30,6 +30,8 @@ from ssd_live.process.job import ModelConfig, ProcessOptions
 from ssd_live.process.plan import Task
 from ssd_live.process.redaction_job import job_for
 from ssd_live.process.report import Report
+from ssd_live.process.split import may_split, spans_of
+from ssd_live.process.split_worker import SplittingWorker, WorkerPool
 from ssd_live.process.workers import OnFrames, Worker, load_engine, own_this_process
 from ssd_live.results.records import LogPaths
 from ssd_live.selection.choice import batch_for, batch_for_video
@@ -222,7 +224,7 @@ def ray_workers(
     config: ModelConfig,
     settings: ProcessOptions,
     count: int,
-    inputs: int,
+    tasks: Sequence[Task],
     address: str | None,
     wanted: tuple[str, Precision | Literal["auto"]],
     notify: Callable[[str], None],
@@ -235,8 +237,8 @@ def ray_workers(
     and the precision that the user asked for; with "auto" each worker chooses for its own machine.
     If the cluster has GPUs and the backend is not "cpu", each worker gets a share of a GPU. `count`
     is the number of workers; 0 means one for each CPU core of the cluster. There are never more
-    workers than `inputs`, the number of input files. `notify` is called with a line of text when a
-    task is started again.
+    workers than `tasks` and parts of them: long videos are split. `notify` is called with a line of
+    text about the number of workers, and when a task is started again.
 
     Raises `MissingPackageError` if Ray is not installed, `UsageError` if `address` is not valid or
     the cluster does not answer or start, and `BackendError` if a worker cannot load the model.
@@ -281,7 +283,12 @@ def ray_workers(
         ) from error
     try:
         cores = max(int(ray.cluster_resources().get("CPU", 1)), 1)
-        workers = min(count or cores, inputs)
+        wanted_workers = count or cores
+        spans = {}
+        if may_split(config, settings):
+            spans = {task: its for task in tasks if (its := spans_of(task, wanted_workers))}
+        pieces = sum(len(spans.get(task, ())) or 1 for task in tasks)
+        workers = min(wanted_workers, pieces)
         # Give each worker the same share of a core, so that all workers fit however the cores are
         # spread over machines. A worker that does not fit would wait forever.
         share = 1 / math.ceil(workers / cores)
@@ -299,7 +306,15 @@ def ray_workers(
             for _ in range(workers)
         ]
         _wait_for_first(ray, found)
-        yield list(found)
+        notify(f"running {config.model.name} in {workers} Ray workers")
+        if spans:
+            videos = "1 long video" if len(spans) == 1 else f"{len(spans)} long videos"
+            notify(f"{videos} in {sum(map(len, spans.values()))} parts")
+        if not spans:
+            yield list(found)
+            return
+        pool = WorkerPool(found, spans, settings)
+        yield [SplittingWorker(pool) for _ in range(min(workers, len(tasks)))]
     finally:
         ray.shutdown()
 

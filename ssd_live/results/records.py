@@ -229,6 +229,31 @@ class StreamedLines(JsonlWriter):
             self._file.close()
 
 
+def join_logs(logs: Sequence[Path], file: IO[bytes]) -> None:
+    """Write the logs of consecutive parts of one video to `file` as one log.
+
+    The frames are counted on from part to part. The header is that of the first log. Raises
+    `OutputError` if a log cannot be read or `file` cannot be written.
+    """
+    count = 0
+    try:
+        for log in logs:
+            with log.open("rb") as part:
+                header = part.readline()
+                if log is logs[0]:
+                    file.write(header)
+                # `JsonlWriter` begins each line with the number of the frame.
+                for line in part:
+                    file.write(b'{"frame":%d,' % count + line.partition(b",")[2])
+                    count += 1
+        file.flush()
+    except OSError as error:
+        raise OutputError(
+            f"the detections of the parts cannot be joined ({os_error_text(error)}); free some "
+            "space or choose another place"
+        ) from error
+
+
 def combine(logs: Iterable[Path], path: Path) -> None:
     """Write the detections of finished logs to the file `path`, in the order of the logs.
 

@@ -5,7 +5,7 @@ The packets of the other streams can be read along with the frames.
 
 import contextlib
 import math
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -363,6 +363,36 @@ class VideoReader:
             index += 1
             yield frame
         self._demuxer.damage.reached_end = True
+
+    def other_packets(self, others: Collection[int]) -> Iterator[av.Packet]:
+        """Yield the packets of other streams alone, without decoding the video.
+
+        `others` are the indices of these streams. Call `restart` first, because the packets before
+        the first frame were read when the file was opened.
+        """
+        streams = [stream for stream in self.other_streams if stream.index in others]
+        for packet in self.container.demux(streams) if streams else ():
+            if packet.dts is not None or packet.pts is not None:
+                yield packet
+
+    def key_times(self, wanted: Sequence[float]) -> list[float]:
+        """Return the times of the last key frames at or before some times.
+
+        All times are in seconds after the first frame. The result is sorted, and has each time only
+        once; a time for which the file gives no key frame is left out. Nothing is decoded. Raises
+        `MediaError` if the file cannot be opened again.
+        """
+        found: set[float] = set()
+        for seconds in wanted:
+            self.restart()
+            self._demuxer.seek(self.start_pts + int(seconds / self.info.time_base))
+            for packet in self.container.demux(self._demuxer.video):
+                if packet.pts is None:
+                    break
+                if packet.is_keyframe:
+                    found.add(float((packet.pts - self.start_pts) * self.info.time_base))
+                    break
+        return sorted(found)
 
     def _look_ahead(self) -> av.VideoFrame:
         """Return the first frame of the file; `read` yields this frame again.

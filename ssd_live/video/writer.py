@@ -93,6 +93,9 @@ class VideoWriter:
     all frame times, in units of the video's time base. Until `finish`, the video is in a part file
     beside `path`, with `.part` in its name.
 
+    If `encoded` is given, it is a video stream of an open file, the first of several with parts of
+    the copy that were encoded before. Then `write_encoded` takes their packets in place of frames.
+
     One thread must write all frames in order. `cores` is the number of CPU cores for which the
     encoder x264 starts its own threads (0: all cores of the machine). `notes` are lines for the
     user about everything that could not be kept unchanged. Use the writer in a `with` block, which
@@ -111,6 +114,7 @@ class VideoWriter:
         shift_pts: int = 0,
         cores: int = 0,
         carried: Collection[Carried] = EVERYTHING,
+        encoded: VideoStream | None = None,
     ) -> None:
         self.path = path
         self._replaces = path.exists()
@@ -142,11 +146,17 @@ class VideoWriter:
             container_options=_PART_OPTIONS[self._format],
         )
         try:
-            self._stream = self._add_video(
-                encoder.name, reader, encoder.options_for(quality.crf, quality.preset), cores
-            )
-            self._routing = self._routed(reader, carried)
-            self._open_encoder(quality.codec, reader)
+            self._is_encoded = encoded is not None
+            if encoded is not None:
+                # Without `opaque`, PyAV looks for an encoder with the name of the decoder.
+                self._stream = self._container.add_stream_from_template(encoded, opaque=True)
+                self._routing = self._routed(reader, carried)
+            else:
+                self._stream = self._add_video(
+                    encoder.name, reader, encoder.options_for(quality.crf, quality.preset), cores
+                )
+                self._routing = self._routed(reader, carried)
+                self._open_encoder(quality.codec, reader)
             self._container.start_encoding()
             # Such as AAC of a transport stream, which `delay_moov` would otherwise refuse.
             self._container.flags |= _AUTO_BSF
@@ -197,6 +207,18 @@ class VideoWriter:
         try:
             for packet in self._stream.encode(picture):
                 self._container.mux(packet)
+        except (av.FFmpegError, OSError) as error:
+            raise self._failure(error) from error
+        self.frames += 1
+
+    def write_encoded(self, packet: av.Packet) -> None:
+        """Write a packet of a part that was encoded before; see the class.
+
+        Its times are those of the whole copy. Raises `OutputError` if writing fails.
+        """
+        packet.stream = self._stream
+        try:
+            self._container.mux(packet)
         except (av.FFmpegError, OSError) as error:
             raise self._failure(error) from error
         self.frames += 1
@@ -258,7 +280,7 @@ class VideoWriter:
             return
         self._closed = True
         try:
-            for packet in self._stream.encode(None):
+            for packet in () if self._is_encoded else self._stream.encode(None):
                 if self._stream.codec_context.name == "libx265" and self.frames <= _FRAMES_IN_ORDER:
                     packet.dts = packet.pts
                 self._container.mux(packet)

@@ -3,6 +3,7 @@
 import json
 import time
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -24,7 +25,7 @@ from ssd_live.modelfile.catalogue import find_model
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.pipeline.cancellation import Cancellation
 from ssd_live.process.job import ModelConfig, ProcessOptions
-from ssd_live.process.plan import Plan, make_plan
+from ssd_live.process.plan import Plan, Task, make_plan
 from ssd_live.process.report import Report
 from ssd_live.process.run import BatchRunner, RunSummary, check_places, objects_text
 from ssd_live.process.workers import Worker, load_engine, local_workers, own_this_process
@@ -122,7 +123,7 @@ def run(request: Request) -> None:
         notify(f"{report.frames} frames in {report.seconds:.2f} s, {report.fps:.1f} FPS")
         return
     with ExitStack() as stack:
-        workers = _workers(request, config, settings, len(plan.tasks), stack)
+        workers = _workers(request, config, settings, plan.tasks, stack)
         own_this_process()
         cancellation = Cancellation()
         work = BatchRunner(
@@ -264,32 +265,34 @@ def _measure_for_later(model: ModelFile, request: Request) -> None:
 
 
 def _workers(
-    request: Request, config: ModelConfig, settings: ProcessOptions, inputs: int, stack: ExitStack
+    request: Request,
+    config: ModelConfig,
+    settings: ProcessOptions,
+    tasks: Sequence[Task],
+    stack: ExitStack,
 ) -> list[Worker]:
-    """Return the workers that will process the inputs; `stack` closes them.
+    """Return the workers that will process `tasks`; `stack` closes them.
 
-    There are never more workers than `inputs`, the number of inputs. Raises an `SsdLiveError` if
+    On this machine there are never more workers than tasks. Raises an `SsdLiveError` if
     the model cannot be loaded or the Ray cluster cannot be used.
     """
     if request.runner == "ray":
         from ssd_live.process.ray_workers import ray_workers
 
-        workers = stack.enter_context(
+        return stack.enter_context(
             ray_workers(
                 config,
                 settings,
                 request.jobs,
-                inputs,
+                tasks,
                 request.ray_address,
                 (request.backend, request.precision),
                 notify,
             )
         )
-        notify(f"running {config.model.name} in {len(workers)} Ray workers")
-        return workers
     engine = load_engine(config, stack, notify=notify)
     count = request.jobs or max(machine.available_cores() // _CORES_FOR_ONE, 1)
-    return stack.enter_context(local_workers(engine, settings, min(count, inputs)))
+    return stack.enter_context(local_workers(engine, settings, min(count, len(tasks))))
 
 
 def _settings(request: Request) -> ProcessOptions:

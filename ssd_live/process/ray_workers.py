@@ -39,14 +39,20 @@ from ssd_live.selection.choose import decide
 from ssd_live.system import machine
 from ssd_live.system.atomic_files import atomic_write, os_error_text, parts_of
 from ssd_live.system.child_process import own_environment
+from ssd_live.system.signals import handlers_kept
 
 _POLL_SECONDS = 0.3
 # If a worker dies, another one starts its input again. An input that ends every worker is reported
 # as failed after this many attempts.
 _ATTEMPTS = 3
 _REACH_SECONDS, _LAST_PORT = 5.0, 65535
-# Do not send usage statistics to Ray's developers, and fail soon if the cluster is not reachable.
-_ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_NUM_REDIS_GET_RETRIES": "3"}
+# Do not send usage statistics to Ray's developers, fail soon if the cluster is not reachable, and
+# leave signals to this program: Ray's own handler would print stacks of calls and abort.
+_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_NUM_REDIS_GET_RETRIES": "3",
+    "RAY_DISABLE_FAILURE_SIGNAL_HANDLER": "1",
+}
 # RFC 9113, 3.4 and 6.5: the connection preface, and the type of the frame that answers it.
 _HTTP2_PREFACE, _HTTP2_SETTINGS = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0", 4
 
@@ -270,7 +276,14 @@ def ray_workers(
         }
     )
     try:
-        ray.init(address=address or "local", logging_level="error", log_to_driver=False, **local)
+        with handlers_kept():
+            ray.init(
+                address=address or "local", logging_level="error", log_to_driver=False, **local
+            )
+    except SystemExit:
+        # While Ray starts, SIGTERM is handled by Ray, which exits with a code of its own.
+        ray.shutdown()
+        raise CancelledError("stopped while Ray was starting") from None
     except (ConnectionError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
         hint = (
             "install the same version of Ray here as on the cluster, and set RAY_AUTH_MODE=token "

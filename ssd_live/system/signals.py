@@ -54,6 +54,22 @@ def terminal_kept_from_children() -> Iterator[None]:
 
 
 @contextmanager
+def handlers_kept() -> Iterator[None]:
+    """Give Ctrl-C, SIGTERM and SIGHUP their handlers again after the with-block.
+
+    Some libraries set handlers of their own when they start. Only the main thread may enter the
+    block.
+    """
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if handler is not None:
+                signal.signal(number, handler)
+
+
+@contextmanager
 def child_ends_unreported() -> Iterator[None]:
     """Do not call the handler of SIGCHLD in the with-block, if there is one.
 

@@ -8,7 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from ssd_live.system.signals import child_ends_unreported, on_signals, terminal_kept_from_children
+from ssd_live.system.signals import (
+    child_ends_unreported,
+    handlers_kept,
+    on_signals,
+    terminal_kept_from_children,
+)
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGHUP")
 NAMES = ["SIGINT", "SIGTERM", "SIGHUP"]
@@ -124,3 +129,15 @@ def test_the_end_of_a_child_reaches_the_handler_outside_the_block_only() -> None
         assert heard
     finally:
         signal.signal(signal.SIGCHLD, before)
+
+
+@POSIX
+def test_handlers_that_a_library_sets_are_set_back() -> None:
+    def other(number: int, frame: object) -> None:
+        raise AssertionError("this handler is not to be called")
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    with handlers_kept():
+        for number in before:
+            signal.signal(number, other)
+    assert {number: signal.getsignal(number) for number in before} == before

@@ -17,8 +17,9 @@ PASSWORD = "s3cret"
 
 
 class StorageServer(Closing):
-    """Shows `folder` at `address` to a user who may write, and at `read_only` to one who may not.
-    The password of both is `PASSWORD`.
+    """Shows `folder` at `address` to the user `user`, who may write.
+
+    The user `reader` may only read. The password of both is `PASSWORD`.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -28,7 +29,7 @@ class StorageServer(Closing):
         handler = type("Handler", (FTPHandler,), {"authorizer": users})
         self._server = FTPServer(("127.0.0.1", 0), handler)
         place = f"{PASSWORD}@127.0.0.1:{self._server.address[1]}"
-        self.address, self.read_only = f"ftp://user:{place}", f"ftp://reader:{place}"
+        self.address = f"ftp://user:{place}"
         self._is_closed = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="storage", daemon=True)
         self._thread.start()

@@ -1,5 +1,6 @@
 """A button that opens a camera, and shows what the camera sees."""
 
+import logging
 import threading
 import time
 
@@ -9,7 +10,6 @@ from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QEnterEvent, QFocusEvent, QHideEvent, QIcon, QImage, QPixmap
 from PySide6.QtWidgets import QPushButton, QWidget
 
-from ssd_live.errors import SsdLiveError
 from ssd_live.gui.theme import icon
 from ssd_live.video.sources.base import SourceOptions
 from ssd_live.video.sources.camera import Camera, CameraSource
@@ -51,10 +51,11 @@ class _Preview(QObject):
                     if (now := time.monotonic()) >= due:
                         due = now + _SECONDS_A_PREVIEW
                         self.image.emit(_small(frame.planes[0]))
-        except SsdLiveError:
-            # Another program may use the camera. Opening it says so.
-            pass
-        self.ended.emit()
+        except Exception as error:
+            # Another program may use the camera, or its driver may fail. Opening it says so.
+            logging.getLogger(__name__).info("no preview of camera %d: %s", self._index, error)
+        finally:
+            self.ended.emit()
 
 
 class CameraButton(QPushButton):
@@ -72,7 +73,7 @@ class CameraButton(QPushButton):
         super().__init__(name.replace("&", "&&"), parent)
         self._camera = camera
         self._preview: _Preview | None = None
-        self._is_chosen = False
+        self._is_chosen = self._is_wanted = False
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(_REST_MS)
@@ -83,7 +84,7 @@ class CameraButton(QPushButton):
         self.clicked.connect(self._choose)
 
     def enterEvent(self, event: QEnterEvent) -> None:  # noqa: N802 - Qt's name
-        self._rest.start()
+        self._want()
         super().enterEvent(event)
 
     def leaveEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
@@ -92,7 +93,7 @@ class CameraButton(QPushButton):
 
     def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802 - Qt's name
         if event.reason() in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason):
-            self._rest.start()
+            self._want()
         super().focusInEvent(event)
 
     def focusOutEvent(self, event: QFocusEvent) -> None:  # noqa: N802 - Qt's name
@@ -103,6 +104,10 @@ class CameraButton(QPushButton):
         self._stop()
         super().hideEvent(event)
 
+    def _want(self) -> None:
+        self._is_wanted = True
+        self._rest.start()
+
     def _start(self) -> None:
         if self._preview is not None or self._is_chosen:
             return
@@ -112,6 +117,7 @@ class CameraButton(QPushButton):
         preview.start()
 
     def _stop(self) -> None:
+        self._is_wanted = False
         self._rest.stop()
         if self._preview is not None:
             self._preview.stop()
@@ -126,6 +132,9 @@ class CameraButton(QPushButton):
         if self._is_chosen:
             self._is_chosen = False
             self.chosen.emit()
+        elif self._is_wanted:
+            # The pointer came back before the camera was closed.
+            self._rest.start()
 
     def _choose(self) -> None:
         self._stop()

@@ -91,6 +91,8 @@ class WelcomePanel(QWidget):
             return
         self._listed = list(found)
         for button in self._cameras:
+            # A hidden button switches its camera off.
+            button.hide()
             button.deleteLater()
         self._cameras = [
             self._camera_button(name, camera) for name, camera in zip(names, found, strict=True)

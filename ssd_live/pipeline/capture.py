@@ -10,7 +10,7 @@ from enum import StrEnum
 import cv2
 import numpy as np
 
-from ssd_live.errors import AddressError, SsdLiveError
+from ssd_live.errors import AddressError, MissingPackageError, SsdLiveError, UsageError
 from ssd_live.imaging.frame import Frame
 from ssd_live.pipeline.counters import Durations
 from ssd_live.video.sources import (
@@ -25,6 +25,8 @@ from ssd_live.video.sources import (
 )
 from ssd_live.video.sources.pace import Pacer
 
+# After these errors, trying again makes no sense if the source never gave a frame.
+_HOPELESS = (AddressError, MissingPackageError, UsageError)
 # Growing waits between attempts to reconnect. They are short, so that a source that returns is
 # shown again within 2 s.
 _PAUSES_SECONDS = (0.1, 0.2, 0.4, 0.6)
@@ -249,7 +251,7 @@ class Capture:
             except SsdLiveError as error:
                 message = str(error)
                 # A server that gave frames before may only be starting again.
-                is_hopeless = isinstance(error, AddressError) and self._state.info is None
+                is_hopeless = isinstance(error, _HOPELESS) and self._state.info is None
             except (
                 Exception
             ) as error:  # an error in a driver or library must not end the thread silently

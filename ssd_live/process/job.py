@@ -540,9 +540,9 @@ class Job:
             _check_space(output, reader.info, self.frames_expected, self._settings.quality)
         shift = min(reader.start_pts, 0)
         is_part = self._task.span is not None
-        if self._settings.start and not is_part:
+        if self._settings.start or is_part:
             shift = reader.start_pts + round(self._settings.start / reader.info.time_base)
-        elif shift and not is_part:
+        elif shift:
             seconds = float(shift * reader.info.time_base)
             self.report.notes.append(
                 f"the source begins at {seconds:.3f} s; players skip times before zero, so the "

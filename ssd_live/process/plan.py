@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ssd_live.errors import MediaError, SsdLiveError, UsageError
 from ssd_live.imaging.image_files import IMAGE_SUFFIXES, VIDEO_SUFFIXES, natural_order
-from ssd_live.process.storage import is_address, listed, shown
+from ssd_live.process.storage import StoredFile, is_address, listed, shown
 from ssd_live.system.paths import resolve, state_folder
 from ssd_live.video.encoders import Codec
 from ssd_live.video.writer import CONTAINERS
@@ -46,8 +46,8 @@ class Task:
     is its address, `source` or `output` is only a name for it, and `source_version` changes with
     the input.
 
-    If `span` is given, the task is a part of a longer one (see `split`). Its output then has no
-    sound, and its frames have the times that they have in the whole output.
+    If `span` is given, the task is a part of a longer one (see `split`), and its output has no
+    sound.
     """
 
     source: Path
@@ -163,14 +163,14 @@ def _plan_with_storage(inputs: Sequence[str], output: str | None, codec: Codec) 
     tasks = list(make_plan(paths, None, codec).tasks) if paths else []
     addresses = [text for text in inputs if is_address(text)]
     files = {file.address: file for text in addresses for file in listed(text)}
-    base = posixpath.commonpath(
-        [posixpath.dirname(file.path) or "." for file in files.values()] or ["."]
-    )
-    for file in files.values():
-        name = Path(posixpath.relpath(file.path, base) if base != "." else file.path.lstrip("/"))
-        tasks.append(Task(name, name, None, file.address, file.version))
+    tasks += _tasks_in_storage(list(files.values()))
     if output is None:
-        return Plan(tuple(tasks), None)
+        return Plan(tuple(_with_names_of_their_own(tasks)), None)
+    if is_address(output) and output.lower().startswith(("http://", "https://")):
+        raise UsageError(f"{shown(output)}: web servers take no files; give another storage")
+    # An output folder may lie in an input folder.
+    tasks = [task for task in tasks if not _is_in_output(task, output, inputs)]
+    tasks = _with_names_of_their_own(tasks)
     is_many = (
         len(tasks) > 1 or list(files) != addresses or any(Path(path).is_dir() for path in paths)
     )
@@ -205,8 +205,9 @@ def _plan_with_storage(inputs: Sequence[str], output: str | None, codec: Codec) 
             _folder_for(target) if is_stored else Path(output),
             output if is_stored else "",
         )
+    taken = {task.source_address for task in plan.tasks if task.source_address}
     for task in plan.tasks:
-        if task.output_address in files:
+        if task.output_address in taken:
             raise UsageError(
                 f"{task.output_text}: the output would overwrite an input; give another name or "
                 "folder with -o"
@@ -216,9 +217,50 @@ def _plan_with_storage(inputs: Sequence[str], output: str | None, codec: Codec) 
     return plan
 
 
+def _tasks_in_storage(files: Sequence[StoredFile]) -> list[Task]:
+    """Return tasks without outputs for files in storage."""
+    parents = [posixpath.dirname(file.path.strip("/")) or "." for file in files]
+    base = posixpath.commonpath(parents) if files else ""
+    return [
+        Task(name, name, None, file.address, file.version)
+        for file in files
+        for name in [Path(posixpath.relpath(file.path.strip("/"), base or "."))]
+    ]
+
+
+def _is_in_output(task: Task, output: str, inputs: Sequence[str]) -> bool:
+    """Return whether an input of a folder is an earlier output, because the folders overlap."""
+    place = task.source_address or str(task.source)
+    if place in inputs:
+        return False
+    if is_address(output):
+        return place.startswith(f"{output.rstrip('/')}/") and not any(
+            output.rstrip("/") == text.rstrip("/") for text in inputs
+        )
+    return (
+        not task.source_address and Path(output).is_dir() and _is_within(task.source, Path(output))
+    )
+
+
+def _with_names_of_their_own(tasks: Sequence[Task]) -> list[Task]:
+    """Return the tasks with numbers in the names that would otherwise be the same."""
+    taken: set[str] = set()
+    found = []
+    for task in tasks:
+        name, number = task.name, 2
+        while str(name).casefold() in taken:
+            name = task.name.with_name(f"{task.name.stem}-{number}{task.name.suffix}")
+            number += 1
+        taken.add(str(name).casefold())
+        found.append(replace(task, name=name))
+    return found
+
+
 def _folder_for(address: str) -> Path:
     """Return the folder of this machine that stands for an output folder in storage."""
-    return state_folder() / "storage" / hashlib.sha256(address.encode()).hexdigest()[:32]
+    # A new password does not make another folder, and nobody can guess one from the name.
+    name = hashlib.sha256(shown(address).encode()).hexdigest()[:32]
+    return state_folder() / "storage" / name
 
 
 def _expand_wildcards(text: str) -> list[Path]:
@@ -247,7 +289,8 @@ def _sources(paths: Sequence[Path], target: Path | None) -> list[Path]:
     sources: dict[Path, Path] = {}
     for path in paths:
         if path.is_dir():
-            files = sorted((file for file in path.rglob("*") if _is_media(file)), key=natural_order)
+            there = (file for file in path.rglob("*") if not _is_hidden(file, path))
+            files = sorted(filter(_is_media, there), key=natural_order)
             outputs_inside = (
                 target is not None and resolve(target) != resolve(path) and _is_within(target, path)
             )
@@ -285,10 +328,13 @@ def _missing(path: Path) -> SsdLiveError:
     return MediaError(f"{path}: there is no such file; check the path")
 
 
+def _is_hidden(path: Path, folder: Path) -> bool:
+    """Return whether a file in a folder, or a subfolder that it is in, is hidden."""
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
+
+
 def _is_media(path: Path) -> bool:
-    if path.name.startswith(".") or not path.is_file():
-        return False
-    return path.suffix.lower() in IMAGE_SUFFIXES | VIDEO_SUFFIXES
+    return path.is_file() and path.suffix.lower() in IMAGE_SUFFIXES | VIDEO_SUFFIXES
 
 
 def _is_within(path: Path, folder: Path) -> bool:

@@ -45,6 +45,8 @@ _POLL_SECONDS = 0.3
 # If a worker dies, another one starts its input again. An input that ends every worker is reported
 # as failed after this many attempts.
 _ATTEMPTS = 3
+# Of many inputs, only the largest are opened to see whether they are long: so many for each worker.
+_MOST_SPLIT = 4
 _REACH_SECONDS, _LAST_PORT = 5.0, 65535
 # Do not send usage statistics to Ray's developers, fail soon if the cluster is not reachable, and
 # leave signals to this program: Ray's own handler would print stacks of calls and abort.
@@ -80,18 +82,23 @@ class _Worker:
         self._engine = load_engine(config, ExitStack(), threads=threads)
         own_this_process()
         self._cancellation = Cancellation()
+        self._number = self._stopped = 0
         self._frames: tuple[int, int | None] = (0, None)
         self._report = Report()
 
     def run(
-        self, task: Task, log: LogPaths | None
+        self, number: int, task: Task, log: LogPaths | None
     ) -> tuple[Report, Exception | None, bytes | None]:
         """Process a task, and return its report, its error, and the content of its log.
 
+        `number` is that of this call, counted from 1, for `stop`.
         The content is None unless the task has files in storage. Then this machine may not have the
         folder of the log.
         """
         self._report, self._frames = Report(), (0, None)
+        self._cancellation, self._number = Cancellation(), number
+        if number <= self._stopped:
+            self._cancellation.stop()
         try:
             content = self._run(task, log)
         except SsdLiveError as error:
@@ -119,8 +126,11 @@ class _Worker:
     def frames(self) -> tuple[int, int | None]:
         return self._frames
 
-    def stop(self) -> None:
-        self._cancellation.stop()
+    def stop(self, number: int) -> None:
+        """Stop call `number` of `run`, which may not have begun yet."""
+        self._stopped = max(self._stopped, number)
+        if number == self._number:
+            self._cancellation.stop()
 
 
 def _chosen_here(
@@ -147,6 +157,7 @@ class RayWorker:
     def __init__(self, ray: Any, make: Callable[[], Any], notify: Callable[[str], None]) -> None:
         self._ray, self._make, self._notify = ray, make, notify
         self._worker = make()
+        self._number = 0
         self.report = Report()
 
     def ready(self) -> Any:
@@ -170,8 +181,10 @@ class RayWorker:
         the work was cancelled.
         """
         ray = self._ray
+        self.report = Report()
         before = _parts(task, log)
         for attempt in range(1, _ATTEMPTS + 1):
+            self._number += 1
             try:
                 with cancellation.calls(lambda: self._pass_on(cancellation)):
                     self.report, error_there = self._attempt(task, log, on_frames)
@@ -204,7 +217,9 @@ class RayWorker:
         self, task: Task, log: LogPaths | None, on_frames: OnFrames
     ) -> tuple[Report, Exception | None]:
         work = self._worker.run.remote(
-            _absolute(task), log and LogPaths(log.final.absolute(), log.beside.absolute())
+            self._number,
+            _absolute(task),
+            log and LogPaths(log.final.absolute(), log.beside.absolute()),
         )
         while not self._ray.wait([work], timeout=_POLL_SECONDS)[0]:
             with contextlib.suppress(self._ray.exceptions.GetTimeoutError):
@@ -222,7 +237,7 @@ class RayWorker:
             if cancellation.is_aborted:
                 self._ray.kill(self._worker)
             else:
-                self._worker.stop.remote()
+                self._worker.stop.remote(self._number)
 
 
 @contextmanager
@@ -299,7 +314,8 @@ def ray_workers(
         wanted_workers = count or cores
         spans = {}
         if may_split(config, settings):
-            spans = {task: its for task in tasks if (its := spans_of(task, wanted_workers))}
+            largest = sorted(tasks, key=_size, reverse=True)[: _MOST_SPLIT * wanted_workers]
+            spans = {task: its for task in largest if (its := spans_of(task, wanted_workers))}
         pieces = sum(len(spans.get(task, ())) or 1 for task in tasks)
         workers = min(wanted_workers, pieces)
         # Give each worker the same share of a core, so that all workers fit however the cores are
@@ -384,10 +400,18 @@ def _parts(task: Task, log: LogPaths | None) -> set[Path]:
 
     Part files that other runs left behind are included.
     """
-    if task.is_stored:
-        return set()
-    places = (task.output, log and log.beside.with_suffix(".jsonl"))
+    places = (
+        None if task.output_address else task.output,
+        log and log.beside.with_suffix(".jsonl"),
+    )
     return {part for place in places if place for part in parts_of(place)}
+
+
+def _size(task: Task) -> int:
+    """Return the size of the input in bytes, or 0 if it is not known."""
+    with contextlib.suppress(OSError):
+        return task.source.stat().st_size
+    return 0
 
 
 def _absolute(task: Task) -> Task:

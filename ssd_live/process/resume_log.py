@@ -8,6 +8,7 @@ import csv
 import hashlib
 import io
 import json
+import threading
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -56,6 +57,9 @@ class ResumeLog:
         self.folder = folder
         self._path = folder / MEMORY_FOLDER / "finished.json"
         self._finished: dict[str, dict[str, Any]] = {}
+        # Several workers note what they finished. Nothing slow, such as a look into storage, is
+        # done while this is held.
+        self._lock = threading.Lock()
         try:
             stored = json.loads(self._path.read_text(encoding="utf-8"))
             self._finished = stored if isinstance(stored, dict) else {}
@@ -130,14 +134,16 @@ class ResumeLog:
         `with_log` says whether the file with the detections was written too. Raises `OutputError`
         if the resume log cannot be written.
         """
-        self._finished[task.name.as_posix()] = {
+        entry = {
             "key": key,
             "source": _place(task),
             "made": _output_fingerprint(task),
             "log": _fingerprint(self.log_path(task)) if with_log else [],
             "outcome": asdict(outcome),
         }
-        self._save()
+        with self._lock:
+            self._finished[task.name.as_posix()] = entry
+            self._save()
 
     def note_results(self, paths: Sequence[Path]) -> None:
         """Store that this program made the files `paths` with the results of all inputs.
@@ -145,9 +151,10 @@ class ResumeLog:
         Raises `OutputError` if the resume log cannot be written.
         """
         made = {str(resolve(path)): _fingerprint(path) for path in paths}
-        earlier = self._finished.get(_DETECTIONS)
-        self._finished[_DETECTIONS] = (earlier if isinstance(earlier, dict) else {}) | made
-        self._save()
+        with self._lock:
+            earlier = self._finished.get(_DETECTIONS)
+            self._finished[_DETECTIONS] = (earlier if isinstance(earlier, dict) else {}) | made
+            self._save()
 
     def made_result(self, path: Path) -> bool:
         """Return whether this program made the file of results `path`, and nobody changed it."""

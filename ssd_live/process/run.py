@@ -119,7 +119,7 @@ class BatchRunner:
         self._resume_log = ResumeLog(plan.folder) if plan.folder else None
         self._config = config
         self._workers = workers
-        # This lock protects the resume log, the totals and the outcomes, which all workers use.
+        # This lock protects the totals and the outcomes, which all workers use.
         self._lock = threading.Lock()
         self._settings = settings
         self._detections = detections
@@ -204,16 +204,15 @@ class BatchRunner:
         resume_log = self._resume_log
         report = Report()
         try:
-            with self._lock:
-                key = self._key(task) if resume_log else ""
-                earlier = (
-                    None
-                    if resume_log is None or self._overwrite
-                    else resume_log.finished(task, key, with_log=log is not None)
-                )
-                if earlier is not None:
-                    return earlier, report
-                self._refuse_existing(task)
+            key = self._key(task) if resume_log else ""
+            earlier = (
+                None
+                if resume_log is None or self._overwrite
+                else resume_log.finished(task, key, with_log=log is not None)
+            )
+            if earlier is not None:
+                return earlier, report
+            self._refuse_existing(task)
             try:
                 worker.run(
                     task,
@@ -233,8 +232,7 @@ class BatchRunner:
                 objects_text(report.objects),
             )
             if resume_log is not None:
-                with self._lock:
-                    resume_log.note(task, key, outcome, with_log=log is not None)
+                resume_log.note(task, key, outcome, with_log=log is not None)
             return outcome, report
         except CancelledError as error:
             return Outcome(
@@ -398,6 +396,14 @@ def check_places(
         )
         if place is not None and not address
     }
+    if plan.folder_address and resume_log is not None and not resume_log.exists and not overwrite:
+        summary = f"{plan.folder_address.rstrip('/')}/{resume_log.summary_path.name}"
+        if version_of(summary):
+            raise OutputError(
+                f"{plan.folder_text.rstrip('/')}/{resume_log.summary_path.name}: exists already "
+                "and was not made from this machine; give --overwrite to replace it, or another "
+                "folder with -o"
+            )
     for option, path in {"detections": detections, **(tables or {})}.items():
         if path is not None and is_address_path(path):
             raise UsageError(

@@ -5,11 +5,12 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
-from ssd_live.errors import CancelledError, SsdLiveError
+from ssd_live.errors import CancelledError, IncompleteError, SsdLiveError
 from ssd_live.pipeline.cancellation import Cancellation
 from ssd_live.process.job import ProcessOptions
 from ssd_live.process.plan import Span, Task
@@ -18,6 +19,8 @@ from ssd_live.process.split import join_results, part_name
 from ssd_live.process.workers import OnFrames, Worker
 from ssd_live.results.records import LogPaths
 from ssd_live.system.atomic_files import parts_of
+
+_POLL_SECONDS = 0.2
 
 
 class WorkerPool:
@@ -97,7 +100,9 @@ class SplittingWorker:
         folder = near.parent if near is not None else None
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".ssd_live-", dir=folder) as place:
+        with tempfile.TemporaryDirectory(
+            prefix=".ssd_live-", dir=folder, ignore_cleanup_errors=True
+        ) as place:
             parts = [
                 self._part(task, log, span, Path(place), number)
                 for number, span in enumerate(spans)
@@ -125,7 +130,8 @@ class SplittingWorker:
     ) -> list[Exception | None]:
         """Process the parts and return the error of each, or None if it is finished.
 
-        After an error, the parts that run are stopped and no others begin.
+        After an error, the parts that run are stopped and no others begin, unless the part was only
+        incomplete.
         """
         own = Cancellation()
         progress = _Progress(len(parts), on_frames)
@@ -134,7 +140,7 @@ class SplittingWorker:
             if own.is_stopped:
                 return Report(), CancelledError("stopped before this part was begun")
             report, error = self._pool.do(*parts[number], progress.of(number), own)
-            if error is not None:
+            if error is not None and not isinstance(error, IncompleteError):
                 own.stop()
             return report, error
 
@@ -142,7 +148,12 @@ class SplittingWorker:
             cancellation.calls(lambda: own.abort() if cancellation.is_aborted else own.stop()),
             ThreadPoolExecutor(len(parts), thread_name_prefix="part") as pool,
         ):
-            results = list(pool.map(work, range(len(parts))))
+            futures = [pool.submit(work, number) for number in range(len(parts))]
+            # Wait with a timeout. A signal may arrive in another thread, and this thread would not
+            # see it while it waits without a limit.
+            while wait(futures, _POLL_SECONDS)[1]:
+                pass
+        results = [future.result() for future in futures]
         for report, _ in results:
             self._add(report)
         return [error for _, error in results]
@@ -155,28 +166,28 @@ class SplittingWorker:
         errors: Sequence[Exception | None],
         cancellation: Cancellation,
     ) -> None:
-        first_error = next((error for error in errors if error is not None), None)
         # The error of a part that was stopped because of another one's says nothing.
-        others = [error for error in errors if error and not isinstance(error, CancelledError)]
-        if others and not cancellation.is_stopped:
-            raise _named(others[0], task, parts)
-        whole = len(parts) if first_error is None else errors.index(first_error)
-        videos = [part.output for part, _ in parts[:whole] if part.output is not None]
-        logs = [lines.final for _, lines in parts[:whole] if lines is not None]
-        if first_error is None:
-            _, notes = join_results(task, log, videos, logs, self._pool.settings)
-            for note in notes:
-                self.report.note(note)
-            return
-        # The part that was stopped first may have kept what it had in part files.
-        stopped, lines = parts[whole]
-        videos += sorted(parts_of(stopped.output)) if stopped.output is not None else []
-        logs += sorted(parts_of(lines.final)) if lines is not None else []
-        if cancellation.is_aborted or not (videos or logs):
+        unfinished = (CancelledError, IncompleteError)
+        fatal = [error for error in errors if error and not isinstance(error, unfinished)]
+        if fatal and not cancellation.is_stopped:
+            raise _named(fatal[0], task, parts)
+        starts, videos, logs = _made(parts, errors)
+        if cancellation.is_aborted or (any(errors) and not (videos or logs)):
             raise CancelledError(f"stopped before {task.source} was done")
-        made, _ = join_results(task, log, videos, logs, self._pool.settings, is_whole=False)
-        names = " and ".join(map(str, made))
-        raise CancelledError(f"stopped; the results so far of the beginning were kept in {names}")
+        made, notes = join_results(
+            task,
+            log,
+            videos,
+            logs,
+            starts,
+            self._pool.settings,
+            lambda: cancellation.is_aborted,
+            is_whole=not any(errors),
+        )
+        for note in notes:
+            self.report.note(note)
+        if any(errors):
+            _raise_unfinished(errors, made, self.report.frames)
 
     def _add(self, report: Report) -> None:
         mine = self.report
@@ -189,6 +200,50 @@ class SplittingWorker:
             mine.note(note)
         times = [at for at in (mine.first_done_at, report.first_done_at) if at is not None]
         mine.first_done_at = min(times, default=None)
+
+
+def _made(
+    parts: Sequence[tuple[Task, LogPaths | None]], errors: Sequence[Exception | None]
+) -> tuple[list[float], list[Path], list[Path]]:
+    """Return the starts, videos and logs of the parts, up to the first one that was stopped.
+
+    A part that is not finished may have kept what it had in part files, which are returned then.
+    """
+    starts: list[float] = []
+    videos: list[Path] = []
+    logs: list[Path] = []
+    for (part, lines), error in zip(parts, errors, strict=True):
+        places = (part.output, None if lines is None else lines.final)
+        found = [
+            (place if error is None else next(iter(sorted(parts_of(place))), None))
+            for place in places
+            if place is not None
+        ]
+        if None not in found:
+            assert part.span is not None
+            starts.append(part.span.start)
+            files = [path for path in found if path is not None]
+            if lines is not None:
+                logs.append(files.pop())
+            videos += files
+        if error is not None and not isinstance(error, IncompleteError):
+            break
+    return starts, videos, logs
+
+
+def _raise_unfinished(
+    errors: Sequence[Exception | None], made: Sequence[Path], frames: int
+) -> NoReturn:
+    """Raise the error of a video that is not finished; its results so far are in `made`."""
+    kept = " and ".join(map(str, made))
+    incomplete = [error for error in errors if isinstance(error, IncompleteError)]
+    if len(incomplete) < sum(error is not None for error in errors):
+        raise CancelledError(f"stopped; the results so far of the beginning were kept in {kept}")
+    # The message of a part begins with what is wrong with the source.
+    raise IncompleteError(
+        f"{str(incomplete[0]).partition('; ')[0]}; {frames} frames were processed; the results so "
+        f"far were kept in {kept}; process an undamaged copy of this file to get all frames"
+    )
 
 
 class _Progress:

@@ -3,21 +3,34 @@
 Each kind of storage has its package for fsspec, such as s3fs.
 """
 
+import contextlib
 import posixpath
 import re
+import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from ssd_live.errors import CancelledError, MediaError, MissingPackageError, OutputError, UsageError
+from ssd_live.errors import (
+    CancelledError,
+    MediaError,
+    MissingPackageError,
+    OutputError,
+    SsdLiveError,
+    UsageError,
+)
 from ssd_live.imaging.image_files import IMAGE_SUFFIXES, VIDEO_SUFFIXES, natural_order
 from ssd_live.pipeline.cancellation import Cancellation
+from ssd_live.system.atomic_files import os_error_text
 from ssd_live.system.logs import hide_parameters
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 # These are streams, which have no end and no size.
+_WEB = ("http", "https")
 _STREAMS = ("rtsp", "rtsps", "rtmp", "udp", "rtp", "srt")
 # An object appears in such storage only when it is whole.
 _OBJECT_STORES = frozenset(
@@ -25,6 +38,8 @@ _OBJECT_STORES = frozenset(
 )
 _COPY_BYTES = 4 << 20
 _LONGEST_MESSAGE = 200
+# Waits between attempts to store a file; hours of work may be in it.
+RETRY_SECONDS = (1.0, 3.0)
 
 
 @dataclass(frozen=True)
@@ -32,7 +47,8 @@ class StoredFile:
     """A file in storage.
 
     `address` is its whole address, such as s3://bucket/clip.mp4. `path` is the path in that storage
-    without the kind of storage and the server. `version` is a text that changes with the file.
+    without the kind of storage, the server and a query. `version` is a text that changes with the
+    file.
     """
 
     address: str
@@ -51,7 +67,11 @@ def is_address(text: str) -> bool:
 
 def shown(address: str) -> str:
     """Return an address without its password, to show it to users and to store it."""
-    return hide_parameters(re.sub(r"//([^/@:]*):[^/@]*@", r"//\1@", address))
+    hidden = re.sub(r"//([^/:]*):[^/]*@", r"//\1@", address)
+    if address.partition("://")[0].lower() in _WEB:
+        # Queries of signed addresses are secrets.
+        hidden = hidden.partition("?")[0]
+    return hide_parameters(hidden)
 
 
 def listed(address: str) -> list[StoredFile]:
@@ -63,28 +83,50 @@ def listed(address: str) -> list[StoredFile]:
     package for this kind of storage is not installed, and `UsageError` if there is no such kind.
     """
     with _storage(address) as (files, path):
-        if any(letter in path for letter in "*?["):
-            found = [name for name in files.glob(path) if not files.isdir(name)]
+        if address.partition("://")[0].lower() in _WEB:
+            # Web servers do not list what they have.
+            found, is_single = [path], True
+        elif _has_wildcards(path) and not files.exists(path):
+            found, is_single = [name for name in files.glob(path) if not files.isdir(name)], False
             if not found:
                 raise MediaError(f"{shown(address)}: nothing matches this pattern; correct it")
         elif files.isdir(path):
-            found = [name for name in files.find(path) if _is_media(name)]
+            found, is_single = [name for name in files.find(path) if _is_media(name, path)], False
             if not found:
                 raise MediaError(
                     f"{shown(address)}: there is no video or image in this folder; give another "
                     "folder"
                 )
         else:
-            found = [path]
-        found.sort(key=lambda name: natural_order(Path(name)))
-        before = address.rstrip("/").removesuffix(path)
-        facts = {name: files.info(name) for name in found}
-        if endless := [name for name in found if facts[name].get("size") is None]:
-            raise MediaError(
-                f"{shown(before + endless[0])}: the server does not tell the size, as of a stream; "
-                "use `live ADDRESS --record FILE.mkv`, or download the file first"
+            found, is_single = [path], True
+        if not is_single and not address.rstrip("/").endswith(path):
+            raise UsageError(
+                f"{shown(address)}: folders and wildcards of this kind of storage cannot be used; "
+                "give the addresses of single files"
             )
-        return [StoredFile(before + name, name, _version(facts[name])) for name in found]
+        before = address.rstrip("/").removesuffix(path)
+        listed_files = []
+        for name in sorted(found, key=lambda name: natural_order(Path(name))):
+            facts = files.info(name)
+            if facts.get("size") is None:
+                raise MediaError(
+                    f"{shown(address)}: the server does not tell the size, as of a stream; use "
+                    "`live ADDRESS --record FILE.mkv`, or download the file first"
+                )
+            if ".." in name.split("/"):
+                raise MediaError(f"{shown(before + name)}: `..` in a name; rename this file first")
+            whole = address if is_single else before + name
+            listed_files.append(StoredFile(whole, _path(name), _version(facts)))
+        return listed_files
+
+
+def _has_wildcards(path: str) -> bool:
+    return any(letter in path for letter in "*?[")
+
+
+def _path(name: str) -> str:
+    """Return the path in a name of fsspec, which is a whole address for web servers."""
+    return urlsplit(name).path if _ADDRESS.match(name) else name
 
 
 def version_of(address: str) -> str:
@@ -110,7 +152,13 @@ def fetch(address: str, target: Path, cancellation: Cancellation) -> None:
         while block := source.read(_COPY_BYTES):
             if cancellation.is_stopped:
                 raise CancelledError(f"stopped before {shown(address)} was processed")
-            copy.write(block)
+            try:
+                copy.write(block)
+            except OSError as error:
+                raise OutputError(
+                    f"{target}: the input cannot be copied ({os_error_text(error)}); free some "
+                    "space in the temporary folder"
+                ) from error
 
 
 def store(source: Path, address: str) -> None:
@@ -119,21 +167,37 @@ def store(source: Path, address: str) -> None:
     A file that exists there is replaced. Raises `OutputError` if it cannot be written, and the
     other errors of `listed`.
     """
+    for seconds in RETRY_SECONDS:
+        try:
+            _store(source, address)
+            return
+        except MediaError:
+            time.sleep(seconds)
     try:
-        with _storage(address) as (files, path):
-            kinds = files.protocol if isinstance(files.protocol, tuple) else (files.protocol,)
-            if _OBJECT_STORES.intersection(kinds):
-                files.put_file(str(source), path)
-                return
-            files.makedirs(posixpath.dirname(path), exist_ok=True)
-            stem, suffix = posixpath.splitext(path)
-            part = f"{stem}.part{suffix}"
+        _store(source, address)
+    except MediaError as error:
+        raise OutputError(str(error)) from error
+
+
+def _store(source: Path, address: str) -> None:
+    with _storage(address) as (files, path):
+        kinds = files.protocol if isinstance(files.protocol, tuple) else (files.protocol,)
+        if _OBJECT_STORES.intersection(kinds):
+            files.put_file(str(source), path)
+            return
+        folder, name = posixpath.split(path)
+        files.makedirs(folder, exist_ok=True)
+        # Nobody lists a hidden file as an input, and no other run has this name.
+        part = posixpath.join(folder, f".ssd_live-{secrets.token_hex(8)}-{name}")
+        try:
             files.put_file(str(source), part)
             if files.exists(path):
                 files.rm_file(path)
             files.mv(part, path)
-    except MediaError as error:
-        raise OutputError(str(error)) from error
+        except BaseException:
+            with contextlib.suppress(Exception):
+                files.rm_file(part)
+            raise
 
 
 @contextmanager
@@ -153,7 +217,7 @@ def _storage(address: str) -> Iterator[tuple[Any, str]]:
         ) from error
     try:
         yield fsspec.core.url_to_fs(f"{kind}://{place}", skip_instance_cache=True)
-    except (CancelledError, MediaError):
+    except SsdLiveError:
         raise
     except ImportError as error:
         raise MissingPackageError(f"{kind}:// needs another package: {_text(error)}") from error
@@ -171,10 +235,12 @@ def _storage(address: str) -> Iterator[tuple[Any, str]]:
         ) from error
 
 
-def _is_media(path: str) -> bool:
-    name = posixpath.basename(path)
-    suffix = posixpath.splitext(name)[1].lower()
-    return not name.startswith(".") and suffix in IMAGE_SUFFIXES | VIDEO_SUFFIXES
+def _is_media(path: str, folder: str) -> bool:
+    """Return whether a path in a folder is that of a video or image that is not hidden."""
+    suffix = posixpath.splitext(path)[1].lower()
+    parts = path.removeprefix(folder).split("/")
+    is_hidden = any(part.startswith(".") for part in parts)
+    return not is_hidden and suffix in IMAGE_SUFFIXES | VIDEO_SUFFIXES
 
 
 def _version(info: dict[str, Any]) -> str:
@@ -183,6 +249,6 @@ def _version(info: dict[str, Any]) -> str:
 
 
 def _text(error: Exception) -> str:
-    """Return the first line of an error's text, without addresses, or the name of its class."""
+    """Return the first line of an error's text, without passwords, or the name of its class."""
     line = next(iter(str(error).splitlines()), "") or type(error).__name__
     return shown(line)[:_LONGEST_MESSAGE]

@@ -3,11 +3,12 @@
 import heapq
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from fractions import Fraction
 from pathlib import Path
 
 import av
 
-from ssd_live.errors import MediaError
+from ssd_live.errors import MediaError, OutputError
 from ssd_live.video.containers import open_file, video_stream
 from ssd_live.video.reader import VideoReader
 from ssd_live.video.writer import Quality, VideoWriter
@@ -16,6 +17,7 @@ from ssd_live.video.writer import Quality, VideoWriter
 def join(
     source: Path,
     parts: Sequence[Path],
+    starts: Sequence[float],
     target: Path,
     quality: Quality,
     *,
@@ -24,12 +26,14 @@ def join(
 ) -> tuple[int, list[str]]:
     """Write a copy of the video `source` to `target`, with the pictures of `parts`.
 
-    `parts` are videos of consecutive parts of the copy, made with `quality`, whose frames have the
-    times that they have in the copy. Sound, subtitles and metadata come from `source`, as in
+    `parts` are videos of consecutive parts of the copy, made with `quality`. The first frame of
+    each has the time 0, and `starts` are the times in seconds, after the first frame of `source`,
+    at which the parts begin. Sound, subtitles and metadata come from `source`, as in
     `VideoWriter`; they end with the pictures if `is_whole` is false. Nothing is decoded. Return the
     number of frames, and the notes of the writer.
 
-    Raises `MediaError` if a file cannot be read, and `OutputError` if the copy cannot be written.
+    Raises `MediaError` if a file cannot be read, and `OutputError` if the copy cannot be written,
+    such as if the parts were encoded in different ways.
     Raises `KeyboardInterrupt` if `is_aborted` returns true before the copy is complete.
     """
     with ExitStack() as stack:
@@ -46,7 +50,11 @@ def join(
                 encoded=video_stream(first, parts[0]),
             )
         )
-        pictures = _Pictures(parts)
+        # Ticks are exact, and seconds are not.
+        unit = reader.info.time_base
+        first_pts = reader.start_pts - min(reader.start_pts, 0)
+        offsets = [first_pts + round(start / unit) for start in starts]
+        pictures = _Pictures(parts, [offset * unit for offset in offsets], target)
         others = reader.other_packets(writer.carried_streams)
         merged = heapq.merge(
             ((_time(packet), packet, True) for packet in pictures),
@@ -69,21 +77,41 @@ def join(
 class _Pictures:
     """The packets of the videos `parts`, one after the other; iterate over them once.
 
-    `have_ended` becomes true after the last one.
+    `offsets` are the times in seconds at which the parts begin in `target`, the copy. `have_ended`
+    becomes true after the last packet.
     """
 
-    def __init__(self, parts: Sequence[Path]) -> None:
-        self._parts = parts
+    def __init__(self, parts: Sequence[Path], offsets: Sequence[Fraction], target: Path) -> None:
+        self._parts, self._offsets, self._target = parts, offsets, target
         self.have_ended = False
 
     def __iter__(self) -> Iterator[av.Packet]:
-        for part in self._parts:
+        last_dts: int | None = None
+        headers: bytes | None = None
+        for part, offset in zip(self._parts, self._offsets, strict=True):
             with open_file(part) as container:
+                stream = video_stream(container, part)
+                its = stream.codec_context.extradata or b""
+                if headers is not None and its != headers:
+                    raise OutputError(
+                        f"{self._target}: the workers encode in different ways, so that the parts "
+                        "of the video cannot be joined; process it without --runner ray"
+                    )
+                headers = its
                 try:
-                    for packet in container.demux(video_stream(container, part)):
+                    for packet in container.demux(stream):
                         # The last packet is empty: it tells a decoder that the stream ends.
-                        if packet.size:
-                            yield packet
+                        if not packet.size:
+                            continue
+                        ticks = round(offset / packet.time_base)
+                        if packet.pts is not None:
+                            packet.pts += ticks
+                        if packet.dts is not None:
+                            # At irregular frame rates, a part begins to be decoded too early.
+                            dts = packet.dts + ticks
+                            last_dts = dts if last_dts is None else max(dts, last_dts + 1)
+                            packet.dts = last_dts
+                        yield packet
                 except av.FFmpegError as error:
                     raise MediaError(
                         f"{part}: this part of the video cannot be read ({error}); try again"

@@ -386,12 +386,13 @@ class VideoReader:
         for seconds in wanted:
             self.restart()
             self._demuxer.seek(self.start_pts + int(seconds / self.info.time_base))
-            for packet in self.container.demux(self._demuxer.video):
-                if packet.pts is None:
-                    break
-                if packet.is_keyframe:
-                    found.add(float((packet.pts - self.start_pts) * self.info.time_base))
-                    break
+            with contextlib.suppress(av.FFmpegError):
+                for packet in self.container.demux(self._demuxer.video):
+                    if packet.pts is None:
+                        break
+                    if packet.is_keyframe:
+                        found.add(float((packet.pts - self.start_pts) * self.info.time_base))
+                        break
         return sorted(found)
 
     def _look_ahead(self) -> av.VideoFrame:

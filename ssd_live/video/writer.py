@@ -150,6 +150,7 @@ class VideoWriter:
             if encoded is not None:
                 # Without `opaque`, PyAV looks for an encoder with the name of the decoder.
                 self._stream = self._container.add_stream_from_template(encoded, opaque=True)
+                self._stream.codec_context.framerate = reader.info.rate
                 self._routing = self._routed(reader, carried)
             else:
                 self._stream = self._add_video(
@@ -214,7 +215,7 @@ class VideoWriter:
     def write_encoded(self, packet: av.Packet) -> None:
         """Write a packet of a part that was encoded before; see the class.
 
-        Its times are those of the whole copy. Raises `OutputError` if writing fails.
+        Its times must be those of the whole copy. Raises `OutputError` if writing fails.
         """
         packet.stream = self._stream
         try:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import av
 import pytest
 
 from tests.clips import frame_times, write_clip
@@ -31,7 +32,7 @@ def server(stored: Path) -> Iterator[StorageServer]:
 @pytest.fixture(autouse=True)
 def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What this machine remembers of storage is there."""
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("SSD_LIVE_ENGINES", str(tmp_path / "state"))
 
 
 def names(folder: Path) -> list[str]:
@@ -63,6 +64,7 @@ def test_a_folder_is_processed_and_what_is_finished_is_skipped(
     again = process(*words, tmp_path / "all.jsonl")
     assert "2 of 2 inputs done" in again.out
     assert len(frame_times(stored / "out" / "sub" / "b.mp4")) == 7
+    assert list((tmp_path / "state").rglob("finished.json"))
     secrets = [path for path in tmp_path.rglob("*") if path.is_file() if PASSWORD in _text(path)]
     assert secrets == []
 
@@ -97,6 +99,48 @@ def test_a_broken_input_is_named_by_its_address(
     assert "ftp://user@" in line
     assert PASSWORD not in answer.err + answer.out
     assert names(stored / "out") == ["a.mp4", "sub/b.mp4", "summary.csv"]
+
+
+def test_what_is_kept_of_a_stopped_or_damaged_input_is_told_rightly(
+    process: Process, server: StorageServer, stored: Path
+) -> None:
+    data = (stored / "in" / "a.mp4").read_bytes()
+    # A file that ends in its first half.
+    with av.open(str(stored / "in" / "a.mp4")) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+    bad = packets[3]
+    assert bad.pos is not None
+    broken = data[: bad.pos] + b"\xff" * bad.size + data[bad.pos + bad.size :]
+    (stored / "in" / "a.mp4").write_bytes(broken)
+    answer = process(f"{server.address}/in/a.mp4", "-o", f"{server.address}/out.mp4")
+    assert (answer.code, "could not be decoded" in answer.err) == (1, True), answer.err
+    assert "kept in" not in answer.err
+    assert not (stored / "out.mp4").exists()
+
+
+def test_a_summary_of_somebody_else_is_not_replaced(
+    process: Process, server: StorageServer, stored: Path
+) -> None:
+    (stored / "out").mkdir()
+    (stored / "out" / "summary.csv").write_text("mine")
+    words = (f"{server.address}/in", "-o", f"{server.address}/out/")
+    answer = process(*words)
+    assert (answer.code, "summary.csv: exists already" in answer.err) == (1, True), answer.err
+    assert (stored / "out" / "summary.csv").read_text() == "mine"
+    assert process(*words, "--overwrite").code == 0
+    assert process(*words).code == 0
+
+
+@pytest.mark.parametrize("words", [("-o", "-"), ("-o", "{server}/o.mp4", "--detections", "-")])
+def test_storage_and_the_standard_output_do_not_go_together(
+    words: tuple[str, ...], process: Process, server: StorageServer
+) -> None:
+    answer = process(
+        f"{server.address}/in/a.mp4", *(word.format(server=server.address) for word in words)
+    )
+    assert answer.code == 2
+    assert "storage does not work with the standard input or output" in answer.err
+    assert PASSWORD not in answer.err
 
 
 @pytest.mark.parametrize(

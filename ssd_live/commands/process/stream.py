@@ -15,6 +15,7 @@ from ssd_live.process.redaction_job import job_for
 from ssd_live.process.report import Report
 from ssd_live.process.resume_log import Outcome
 from ssd_live.process.run import check_places
+from ssd_live.process.storage import is_address, shown
 from ssd_live.process.workers import load_engine, own_this_process
 from ssd_live.results.records import LogPaths
 from ssd_live.system.standard_streams import STANDARD_INPUT, STANDARD_OUTPUT, STREAM, StandardInput
@@ -45,6 +46,12 @@ def streamed_task(request: Request) -> Task:
         )
     if request.inputs == [STREAM] and request.start:
         raise UsageError("one cannot seek in the standard input; leave out --start")
+    for text in (*request.inputs, request.output or ""):
+        if is_address(text):
+            raise UsageError(
+                f"{shown(text)}: storage does not work with the standard input or output (-); give "
+                "files of this machine"
+            )
     to_output = [str(place) == STREAM for place in (request.output, request.detections)]
     if all(to_output):
         raise UsageError(

@@ -1,5 +1,6 @@
 """Find the windows of other programs, and where they are on the desktop."""
 
+import contextlib
 import os
 import threading
 from typing import Any
@@ -19,12 +20,10 @@ def window_titles() -> list[str]:
     """
     try:
         with _LOCK:
-            titles = {
-                window.title.strip() for window in _all_windows() if window.getPID() != os.getpid()
-            }
+            titles = {title for title, _ in _other_windows()}
     except Exception:  # an error of the window system must not end the program
         return []
-    return sorted(titles - {""}, key=str.casefold)
+    return sorted(titles, key=str.casefold)
 
 
 class DesktopWindow:
@@ -40,7 +39,7 @@ class DesktopWindow:
     def __init__(self, title: str) -> None:
         self._title = title
         with _LOCK:
-            self._window = self._found(_all_windows())
+            self._window = self._found(_other_windows())
 
     def area(self, desktop: Area) -> Area:
         """Return the part of the window that is on the desktop: left, top, width and height.
@@ -69,14 +68,13 @@ class DesktopWindow:
             raise self._error("lies outside the desktop; move it back")
         return {"left": left, "top": top, "width": right - left, "height": bottom - top}
 
-    def _found(self, windows: list[Any]) -> Any:
+    def _found(self, windows: list[tuple[str, Any]]) -> Any:
         wanted = self._title.strip().casefold()
-        titles = [window.title.strip().casefold() for window in windows]
-        for is_it in (wanted.__eq__, lambda title: bool(wanted) and wanted in title):
-            for window, title in zip(windows, titles, strict=True):
-                if is_it(title):
+        for is_it in (wanted.__eq__, lambda title: wanted in title):
+            for title, window in windows:
+                if is_it(title.casefold()):
                     return window
-        names = ", ".join(repr(window.title) for window in windows[:_MOST_NAMED])
+        names = ", ".join(repr(title) for title, _ in windows[:_MOST_NAMED])
         raise MediaError(
             f"there is no window with the title {self._title!r}; "
             + (f"there are {names}" if names else "the window system lists none")
@@ -86,7 +84,8 @@ class DesktopWindow:
         return MediaError(f"the window {self._title!r} {what}")
 
 
-def _all_windows() -> list[Any]:
+def _other_windows() -> list[tuple[str, Any]]:
+    """Return the windows of other programs with their titles, except those without a title."""
     try:
         # The import connects to the window system.
         import pywinctl
@@ -94,4 +93,11 @@ def _all_windows() -> list[Any]:
         raise MissingPackageError(
             "finding windows needs the package PyWinCtl; run `pip install pywinctl`"
         ) from error
-    return list(pywinctl.getAllWindows())
+    found = []
+    for window in pywinctl.getAllWindows():
+        # A window may close at any moment.
+        with contextlib.suppress(Exception):
+            title = (window.title or "").strip()
+            if title and window.getPID() != os.getpid():
+                found.append((title, window))
+    return found

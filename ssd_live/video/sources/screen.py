@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ssd_live.closing import Closing
-from ssd_live.errors import MediaError, MissingPackageError, UsageError
+from ssd_live.errors import AddressError, MediaError, MissingPackageError, UsageError
 from ssd_live.imaging.frame import Frame
 from ssd_live.video.sources.base import WINDOW, SourceInfo, SourceOptions
 from ssd_live.video.sources.desktop_windows import DesktopWindow
@@ -32,12 +32,12 @@ class ScreenSource(Closing):
     def __init__(self, address: str, options: SourceOptions) -> None:
         if sys.platform.startswith("linux"):
             if os.environ.get("WAYLAND_DISPLAY") or os.environ.get("XDG_SESSION_TYPE") == "wayland":
-                raise MediaError(
+                raise AddressError(
                     "Wayland does not let programs read the screen; log in to an X11 session, or "
                     "give another source"
                 )
             if not os.environ.get("DISPLAY"):
-                raise MediaError(
+                raise AddressError(
                     "there is no screen to capture (DISPLAY is not set); give another source"
                 )
         try:
@@ -46,6 +46,7 @@ class ScreenSource(Closing):
             raise MissingPackageError(
                 "reading the screen needs the package mss; run `pip install mss`"
             ) from error
+        self._screen: Any = None
         try:
             self._screen = mss.MSS()
             self._window = None
@@ -57,9 +58,13 @@ class ScreenSource(Closing):
             self._metronome = Metronome(self._rate)
             picture = self._grab()
         except mss.ScreenShotError as error:
+            self.close()
             raise MediaError(
                 f"the screen cannot be read ({str(error).lower()}); give another source"
             ) from error
+        except BaseException:
+            self.close()
+            raise
         self._errors = mss.ScreenShotError
         self.info = SourceInfo(picture.width, picture.height, rate=self._rate, mode="screen")
 
@@ -90,7 +95,8 @@ class ScreenSource(Closing):
 
     def close(self) -> None:
         """End the connection to the window system."""
-        self._screen.close()
+        if self._screen is not None:
+            self._screen.close()
 
 
 def _area(address: str, monitors: list[dict[str, int]]) -> dict[str, int]:

@@ -8,12 +8,19 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 
 from ssd_live.analytics.zones import Zone
 from ssd_live.detection.filter import DetectionFilter
-from ssd_live.errors import BackendError, CancelledError, MediaError, OutputError
+from ssd_live.errors import (
+    BackendError,
+    CancelledError,
+    IncompleteError,
+    MediaError,
+    OutputError,
+)
 from ssd_live.pipeline.cancellation import Cancellation
 from ssd_live.process.job import ModelConfig, ProcessOptions
 from ssd_live.process.plan import Span, Task
@@ -35,14 +42,14 @@ CONFIG = ModelConfig(
 )
 SETTINGS = ProcessOptions(Quality("h264", 21))
 TRACKING = TrackingOptions("live", ("cat", "dog"), (0.4, 0.4), (0.4, 0.4))
-# Two frames a second make a video of over a minute that is quickly made.
-FRAMES, RATE = 160, 2
+# Few frames a second make a long video that is quickly made.
+FRAMES, RATE = 150, 1.5
 
 
 @pytest.fixture(scope="module")
 def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     def setup(stream: Any) -> None:
-        stream.options = {"g": "8", "sc_threshold": "0"}
+        stream.options = {"g": "6", "sc_threshold": "0"}
 
     return write_clip(
         tmp_path_factory.mktemp("long") / "long.mp4",
@@ -73,9 +80,9 @@ def ignore(done: int, expected: int | None) -> None:
 
 def test_a_long_video_is_split_at_key_frames(long_clip: Path) -> None:
     spans = spans_of(task_of(long_clip), 2)
-    assert spans == [Span(0.0, 40.0), Span(40.0, None)]
-    # Four frames lie between key frames, and no part is shorter than half a minute.
-    assert spans_of(task_of(long_clip), 8) == [Span(0.0, 24.0), Span(24.0, 28.0), Span(52.0, None)]
+    # There is a key frame every four seconds.
+    assert spans == [Span(0.0, 48.0), Span(48.0, None)]
+    assert spans_of(task_of(long_clip), 8) == [Span(0.0, 32.0), Span(32.0, 32.0), Span(64.0, None)]
     assert spans_of(task_of(long_clip), 1) == []
 
 
@@ -99,6 +106,7 @@ def test_what_is_short_or_no_video_is_not_split(tmp_path: Path, long_clip: Path)
         ({}, {"start": 1.0}),
         ({}, {"duration": 50.0}),
         ({}, {"max_frames": 100}),
+        ({}, {"quality": Quality("ffv1", 0)}),
     ],
 )
 def test_parts_must_give_what_the_whole_gives(
@@ -171,7 +179,7 @@ def test_an_error_in_a_part_is_that_of_the_video_and_leaves_nothing(
     error: Exception, long_clip: Path, workers: list[Worker], tmp_path: Path
 ) -> None:
     task = task_of(long_clip, tmp_path / "out.mp4")
-    broken = [Broken(worker, 24.0, error) for worker in workers]
+    broken = [Broken(worker, 32.0, error) for worker in workers]
     worker = SplittingWorker(WorkerPool(broken, {task: spans_of(task, 8)}, SETTINGS))
     log = LogPaths(tmp_path / "out.jsonl", tmp_path / "out.jsonl")
     with pytest.raises(type(error)) as caught:
@@ -209,7 +217,7 @@ def test_what_was_done_from_the_beginning_on_is_kept_if_the_work_is_stopped(
     cancellation = Cancellation()
     (one, _) = workers
     assert isinstance(one, LocalWorker)
-    stopping = [Stopping(one, 24.0, cancellation)]
+    stopping = [Stopping(one, 32.0, cancellation)]
     worker = SplittingWorker(WorkerPool(stopping, {task: spans_of(task, 8)}, SETTINGS))
     log = LogPaths(tmp_path / "out.jsonl", tmp_path / "out.jsonl")
     with pytest.raises(CancelledError, match="stopped; the results so far") as caught:
@@ -219,9 +227,41 @@ def test_what_was_done_from_the_beginning_on_is_kept_if_the_work_is_stopped(
     assert str(caught.value).endswith(f"were kept in {video} and {lines}")
     frames = [json.loads(line)["frame"] for line in lines.read_text().splitlines()[1:]]
     # The first part is whole, and the second begun.
-    assert 24 * RATE + 20 <= len(frames) < FRAMES
+    assert 32 * RATE + 20 <= len(frames) < FRAMES
     assert frames == list(range(len(frames)))
     assert len(frame_times(video)) == len(frames)
+
+
+def test_what_can_be_read_of_a_damaged_video_is_kept(
+    long_clip: Path, workers: list[Worker], tmp_path: Path
+) -> None:
+    data = bytearray(long_clip.read_bytes())
+    with av.open(str(long_clip)) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+        # It belongs to the second part.
+        bad = next(packet for packet in packets if (packet.pts or 0) * packet.time_base == 50)
+    assert bad.pos is not None
+    data[bad.pos : bad.pos + bad.size] = b"\xff" * bad.size
+    damaged = tmp_path / "damaged.mp4"
+    damaged.write_bytes(data)
+    task = task_of(damaged, tmp_path / "out.mp4")
+    log = LogPaths(tmp_path / "out.jsonl", tmp_path / "out.jsonl")
+    worker = SplittingWorker(WorkerPool(workers, {task: spans_of(task, 8)}, SETTINGS))
+    with pytest.raises(IncompleteError, match="damaged place") as caught:
+        worker.run(task, log, ignore, Cancellation())
+    video, lines = tmp_path / "out.part.mp4", tmp_path / "out.part.jsonl"
+    assert str(caught.value).startswith(f"{damaged}: ")
+    assert f"the results so far were kept in {video} and {lines}; process" in str(caught.value)
+    assert {path.name for path in tmp_path.iterdir()} == {damaged.name, video.name, lines.name}
+    # The parts after the damaged one are there too.
+    last = json.loads(lines.read_text().splitlines()[-1])
+    assert last["time"] == pytest.approx((FRAMES - 1) / RATE, abs=1e-5)
+    assert FRAMES - 6 <= len(frame_times(video)) == last["frame"] + 1
+    # Nothing is stopped for the next task.
+    good = task_of(long_clip)
+    again = SplittingWorker(WorkerPool(workers, {good: spans_of(good, 8)}, SETTINGS))
+    again.run(good, None, ignore, Cancellation())
+    assert again.report.frames == FRAMES
 
 
 def test_an_abort_keeps_nothing(long_clip: Path, workers: list[Worker], tmp_path: Path) -> None:

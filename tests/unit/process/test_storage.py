@@ -1,6 +1,7 @@
 """Inputs and outputs in storage, on a real FTP server, which fsspec opens by itself."""
 
 import importlib.util
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +11,7 @@ import pytest
 
 from ssd_live.errors import (
     CancelledError,
+    IncompleteError,
     MediaError,
     MissingPackageError,
     OutputError,
@@ -17,6 +19,7 @@ from ssd_live.errors import (
     UsageError,
 )
 from ssd_live.pipeline.cancellation import Cancellation
+from ssd_live.process import storage
 from ssd_live.process.at_hand import at_hand
 from ssd_live.process.plan import Task, make_plan
 from ssd_live.process.storage import fetch, is_address, listed, shown, store, version_of
@@ -73,8 +76,10 @@ def test_addresses_of_storage_are_told_from_paths_and_streams(text: str, answer:
     ("address", "text"),
     [
         ("ftp://user:s3cret@host/a.mp4", "ftp://user@host/a.mp4"),
+        ("ftp://user:s3c@ret@host/a@b.mp4", "ftp://user@host/a@b.mp4"),
         ("s3://bucket/a@b.mp4", "s3://bucket/a@b.mp4"),
-        ("https://host/a.mp4?token=abc", "https://host/a.mp4?token=..."),
+        ("https://host/a.mp4?X-Amz-Signature=abc&sig=d", "https://host/a.mp4"),
+        ("s3://bucket/a?.mp4", "s3://bucket/a?.mp4"),
     ],
 )
 def test_an_address_is_shown_without_its_password(address: str, text: str) -> None:
@@ -95,6 +100,12 @@ def test_a_file_a_folder_and_a_pattern_are_listed_in_natural_order(server: Serve
     assert names("in") == names("in/") == ["clip9.mp4", "clip10.mp4", "sub/photo.JPG"]
     assert names("in/clip*") == ["clip9.mp4", "clip10.mp4"]
     assert names("in/**/*.JPG") == ["sub/photo.JPG"]
+
+
+def test_a_name_with_the_letters_of_wildcards_is_found(server: Server) -> None:
+    server.make("in/x [1].mp4", "in/x 1.mp4")
+    (found,) = listed(f"{server.address}/in/x [1].mp4")
+    assert found.path.endswith("/in/x [1].mp4")
 
 
 def test_a_version_changes_with_the_file(server: Server) -> None:
@@ -129,6 +140,12 @@ def test_a_store_of_objects_needs_no_part_file(tmp_path: Path) -> None:
     assert files.cat("/bucket/a.bin") == b"whole"
     assert files.ls("/bucket", detail=False) == ["/bucket/a.bin"]
     files.rm("/bucket", recursive=True)
+
+
+def test_a_disk_of_this_machine_that_is_full_is_said_so(server: Server, small_disk: Path) -> None:
+    (server.folder / "big.mp4").write_bytes(bytes(3 << 20))
+    with pytest.raises(OutputError, match=r"no space left.*temporary folder"):
+        fetch(f"{server.address}/big.mp4", small_disk / "big.mp4", Cancellation())
 
 
 def test_fetching_ends_when_the_work_is_cancelled(server: Server, tmp_path: Path) -> None:
@@ -179,9 +196,12 @@ def test_a_stream_without_a_size_is_not_fetched_for_ever(
         listed(f"{server.address}/a.mp4")
 
 
-def test_what_cannot_be_stored_is_said_in_one_line(server: Server, tmp_path: Path) -> None:
+def test_what_cannot_be_stored_is_said_in_one_line(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     server.make("a.mp4")
     (tmp_path / "b.mp4").write_bytes(b"b")
+    monkeypatch.setattr(storage, "RETRY_SECONDS", (0.0,))
     address = server.address.replace("user:", "reader:")
     with pytest.raises(OutputError, match=r"reader@.*b\.mp4: the storage cannot be used"):
         store(tmp_path / "b.mp4", f"{address}/b.mp4")
@@ -222,6 +242,38 @@ def test_paths_and_addresses_mix(server: Server, tmp_path: Path) -> None:
     assert [task.is_stored for task in plan.tasks] == [False, True]
 
 
+def test_inputs_of_one_name_have_names_of_their_own(server: Server, tmp_path: Path) -> None:
+    server.make("a.mp4")
+    (tmp_path / "a.mp4").write_bytes(b"")
+    inputs = [str(tmp_path / "a.mp4"), f"{server.address}/a.mp4"]
+    for output in (None, str(tmp_path / "out")):
+        plan = make_plan(inputs, output, "h264")
+        assert [task.name for task in plan.tasks] == [Path("a.mp4"), Path("a-2.mp4")]
+    assert len({task.output for task in plan.tasks}) == 2
+
+
+def test_kinds_of_storage_mix(server: Server) -> None:
+    server.make("a.mp4")
+    files = fsspec.filesystem("file")
+    assert files.exists(str(server.folder / "a.mp4"))
+    plan = make_plan([f"{server.address}/a.mp4", f"file://{server.folder}/a.mp4"], None, "h264")
+    assert len({task.name for task in plan.tasks}) == 2
+
+
+def test_earlier_outputs_in_an_input_folder_are_no_inputs(server: Server, tmp_path: Path) -> None:
+    server.make("in/a.mp4", "in/out/a.mp4", "in/.hidden/b.mp4")
+    plan = make_plan([f"{server.address}/in"], f"{server.address}/in/out/", "h264")
+    assert [task.source_address for task in plan.tasks] == [f"{server.address}/in/a.mp4"]
+    folder = tmp_path / "here"
+    for name in ("b.mp4", "out/b.mp4", ".ssd_live-1/0.mp4"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"")
+    plan = make_plan([str(folder), f"{server.address}/in/a.mp4"], str(folder / "out"), "h264")
+    assert [task.source_text for task in plan.tasks if not task.source_address] == [
+        str(folder / "b.mp4")
+    ]
+
+
 def test_one_input_may_have_a_named_output(server: Server, tmp_path: Path) -> None:
     server.make("a.avi")
     plan = make_plan([f"{server.address}/a.avi"], f"{server.address}/b.mkv", "h264")
@@ -241,6 +293,7 @@ def test_one_input_may_have_a_named_output(server: Server, tmp_path: Path) -> No
         (["{server}/in/a.mp4"], "{server}/out.xyz", "the name does not show a format"),
         (["{server}/in/a.mp4"], "{server}/in/a.mp4", "the output would overwrite an input"),
         (["{server}/in"], "{server}/in", "the output would overwrite an input"),
+        (["{server}/in"], "https://host/out/", "web servers take no files"),
     ],
 )
 def test_outputs_that_make_no_sense_are_refused(
@@ -273,15 +326,41 @@ def test_errors_name_the_addresses_and_nothing_is_stored_then(server: Server) ->
             assert here.source.read_bytes() == b"a.mp4"
             assert here.output is not None
             here.output.write_bytes(b"half")
-            raise MediaError(f"{here.source}: is damaged; {here.output} is not complete")
+            part = here.output.with_suffix(".part.mp4")
+            raise IncompleteError(
+                f"{here.source}: is damaged; the results so far were kept in {part} and x.jsonl; "
+                f"{here.output} is not complete"
+            )
 
-    with pytest.raises(MediaError) as caught:
+    with pytest.raises(IncompleteError) as caught:
         work()
     assert str(caught.value) == (
         f"{shown(server.address)}/a.mp4: is damaged; {shown(server.address)}/b.mp4 is not complete"
     )
     assert not places[0].exists()
     assert [path.name for path in server.folder.iterdir()] == ["a.mp4"]
+
+
+def test_a_result_that_cannot_be_stored_is_kept(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "RETRY_SECONDS", (0.0,))
+    server.make("a.mp4")
+    address = server.address.replace("user:", "reader:")
+    task = Task(
+        Path("a.mp4"), Path("a.mp4"), Path("b.mp4"), output_address=f"{address}/b.mp4"
+    )  # fmt: skip
+
+    def work() -> None:
+        with at_hand(task, Cancellation()) as here:
+            assert here.output is not None
+            here.output.write_bytes(b"hours of work")
+
+    with pytest.raises(OutputError, match="the result is kept in ") as caught:
+        work()
+    kept = Path(str(caught.value).rpartition("kept in ")[2])
+    assert kept.read_bytes() == b"hours of work"
+    shutil.rmtree(kept.parent)
 
 
 def test_a_task_of_this_machine_stays_as_it_is(tmp_path: Path) -> None:

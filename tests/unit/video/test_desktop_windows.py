@@ -213,3 +213,12 @@ def test_the_windows_of_this_program_are_not_listed(desktop: Desktop) -> None:
     assert window_titles() == ["own"]
     desktop.own(window)
     assert window_titles() == []
+    with pytest.raises(MediaError, match="there is no window"):
+        frame_of("screen:window=own")
+
+
+def test_windows_without_a_title_are_left_out(desktop: Desktop) -> None:
+    desktop.add("", 0, (0, 0, 60, 50))
+    desktop.add("titled", 0x0000FF, (0, 0, 60, 50))
+    assert window_titles() == ["titled"]
+    assert colours(frame_of("screen:window=titled")) == {(255, 0, 0)}

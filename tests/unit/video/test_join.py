@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 
-from ssd_live.errors import MediaError
+from ssd_live.errors import MediaError, OutputError
 from ssd_live.imaging.frame import Frame
 from ssd_live.video.encoders import DEFAULT_CRF, Codec
 from ssd_live.video.join import join
@@ -26,8 +26,10 @@ def clip(path: Path, **more: Any) -> Path:
     return write_clip(path, FRAMES, size=(160, 68), sound="aac", setup=setup, **more)
 
 
-def made_in_parts(source: Path, folder: Path, quality: Quality, ending: str) -> list[Path]:
-    """The video of each of three parts, which begin at key frames."""
+def made_in_parts(
+    source: Path, folder: Path, quality: Quality, ending: str = ".mp4"
+) -> tuple[list[Path], list[float]]:
+    """The video of each of three parts, which begin at key frames, and when they begin."""
     with VideoReader(source) as reader:
         assert reader.info.duration is not None
         starts = [0.0, *reader.key_times([reader.info.duration / 3, reader.info.duration / 1.5])]
@@ -36,18 +38,21 @@ def made_in_parts(source: Path, folder: Path, quality: Quality, ending: str) -> 
     for number, start in enumerate(starts):
         part = folder / f"part{number}{ending}"
         duration = None if number == 2 else starts[number + 1] - start
-        with (
-            VideoReader(source) as reader,
-            VideoWriter(
-                part, reader, quality, shift_pts=min(reader.start_pts, 0), carried=()
-            ) as writer,
-        ):
+        write_part(source, part, quality, start, duration)
+        parts.append(part)
+    return parts, starts
+
+
+def write_part(
+    source: Path, part: Path, quality: Quality, start: float, duration: float | None
+) -> None:
+    with VideoReader(source) as reader:
+        shift = reader.start_pts + round(start / reader.info.time_base)
+        with VideoWriter(part, reader, quality, shift_pts=shift, carried=()) as writer:
             for frame in reader.read((), start, duration):
                 assert isinstance(frame, Frame)
                 writer.write(frame)
             writer.finish()
-        parts.append(part)
-    return parts
 
 
 def made_whole(source: Path, target: Path, quality: Quality) -> None:
@@ -76,26 +81,30 @@ def pixels(path: Path) -> list[Any]:
 
 
 @pytest.mark.parametrize(
-    ("source", "ending", "codec"),
+    ("source", "ending", "codec", "rate"),
     [
-        (".mp4", ".mp4", "h264"),
-        (".mkv", ".mkv", "h264"),
-        (".ts", ".mp4", "h264"),
-        (".mp4", ".mkv", "ffv1"),
-        (".mkv", ".webm", "vp9"),
+        (".mp4", ".mp4", "h264", Fraction(30000, 1001)),
+        (".mkv", ".mkv", "h264", Fraction(25)),
+        (".mp4", ".mkv", "h264", Fraction(30000, 1001)),
+        (".ts", ".mp4", "h264", Fraction(25)),
+        (".mp4", ".mkv", "mjpeg", Fraction(30000, 1001)),
+        (".mkv", ".webm", "vp9", Fraction(25)),
     ],
 )
 def test_the_joined_copy_is_the_one_that_one_run_makes(
-    source: str, ending: str, codec: Codec, tmp_path: Path
+    source: str, ending: str, codec: Codec, rate: Fraction, tmp_path: Path
 ) -> None:
-    original = clip(tmp_path / f"source{source}")
+    original = clip(tmp_path / f"source{source}", rate=rate)
     quality = Quality(codec, DEFAULT_CRF[codec])
-    parts = made_in_parts(original, tmp_path, quality, ".mkv" if codec == "ffv1" else ".mp4")
+    parts, starts = made_in_parts(
+        original, tmp_path, quality, ".mov" if codec == "mjpeg" else ".mp4"
+    )
     joined, whole = tmp_path / f"joined{ending}", tmp_path / f"whole{ending}"
-    frames, notes = join(original, parts, joined, quality)
+    frames, notes = join(original, parts, starts, joined, quality)
     made_whole(original, whole, quality)
     assert frames == FRAMES
     assert frame_times(joined) == frame_times(whole)
+    assert rate_of(joined) == rate_of(whole)
     assert sound_packets(joined) == sound_packets(whole) != []
     assert ("converted to libopus" in " ".join(notes)) == (ending == ".webm")
     for one, other in zip(pixels(joined), pixels(whole), strict=True):
@@ -103,40 +112,76 @@ def test_the_joined_copy_is_the_one_that_one_run_makes(
         assert np.abs(one.astype(int) - other).mean() < 6
 
 
+def rate_of(path: Path) -> Fraction | None:
+    with av.open(str(path)) as container:
+        return container.streams.video[0].average_rate
+
+
+def test_frames_at_irregular_times_are_joined(tmp_path: Path) -> None:
+    def irregular(index: int) -> int:
+        # Far apart after each key frame, and close together before the next.
+        return index // KEYS_APART * 600 + (0, 200, 400, 420, 440, 460, 480, 500, 520, 540)[
+            index % KEYS_APART
+        ]  # fmt: skip
+
+    original = clip(tmp_path / "source.mp4", time_base=Fraction(1, 600), pts=irregular)
+    quality = Quality("h264", 21)
+    parts, starts = made_in_parts(original, tmp_path, quality)
+    for ending in (".mp4", ".mkv"):
+        join(original, parts, starts, tmp_path / f"joined{ending}", quality)
+        made_whole(original, tmp_path / f"whole{ending}", quality)
+        joined = frame_times(tmp_path / f"joined{ending}")
+        assert joined == frame_times(tmp_path / f"whole{ending}")
+        assert len(joined) == FRAMES
+
+
+def test_parts_that_were_encoded_in_different_ways_are_refused(tmp_path: Path) -> None:
+    original = clip(tmp_path / "source.mp4")
+    parts, starts = made_in_parts(original, tmp_path, Quality("h264", 21))
+    parts[1].unlink()
+    other = Quality("h264", 21, "slow")
+    write_part(original, parts[1], other, starts[1], starts[2] - starts[1])
+    before = set(tmp_path.iterdir())
+    with pytest.raises(OutputError, match="the workers encode in different ways"):
+        join(original, parts, starts, tmp_path / "out.mp4", Quality("h264", 21))
+    assert set(tmp_path.iterdir()) == before
+
+
 def test_the_copy_of_the_first_parts_has_the_sound_of_these(tmp_path: Path) -> None:
     original = clip(tmp_path / "source.mp4")
     quality = Quality("h264", 21)
-    parts = made_in_parts(original, tmp_path, quality, ".mp4")
-    frames, _ = join(original, parts[:2], tmp_path / "two.mp4", quality, is_whole=False)
-    assert len(frame_times(tmp_path / "two.mp4")) == frames < FRAMES
-    with av.open(str(tmp_path / "two.mp4")) as container:
+    parts, starts = made_in_parts(original, tmp_path, quality)
+    two, every = tmp_path / "two.mp4", tmp_path / "all.mp4"
+    frames, _ = join(original, parts[:2], starts[:2], two, quality, is_whole=False)
+    assert len(frame_times(two)) == frames < FRAMES
+    with av.open(str(two)) as container:
         times = {
             stream.type: (stream.duration or 0) * (stream.time_base or Fraction(1))
             for stream in container.streams
         }
     assert abs(times["audio"] - times["video"]) < Fraction(1, 5)
-    join(original, parts[:2], tmp_path / "all.mp4", quality)
-    assert len(sound_packets(tmp_path / "all.mp4")) > len(sound_packets(tmp_path / "two.mp4"))
+    join(original, parts[:2], starts[:2], every, quality)
+    assert len(sound_packets(every)) > len(sound_packets(two))
 
 
 def test_an_abort_leaves_nothing(tmp_path: Path) -> None:
     original = clip(tmp_path / "source.mp4")
     quality = Quality("h264", 21)
-    parts = made_in_parts(original, tmp_path, quality, ".mp4")
+    parts, starts = made_in_parts(original, tmp_path, quality)
     before = set(tmp_path.iterdir())
     with pytest.raises(KeyboardInterrupt):
-        join(original, parts, tmp_path / "out.mp4", quality, is_aborted=lambda: True)
+        join(original, parts, starts, tmp_path / "out.mp4", quality, is_aborted=lambda: True)
     assert set(tmp_path.iterdir()) == before
 
 
 def test_a_part_that_is_damaged_is_named_and_leaves_nothing(tmp_path: Path) -> None:
     original = clip(tmp_path / "source.mp4")
     quality = Quality("h264", 21)
-    parts = made_in_parts(original, tmp_path, quality, ".mp4")
+    parts, starts = made_in_parts(original, tmp_path, quality)
     parts[1].write_bytes(b"no video")
     before = set(tmp_path.iterdir())
     with pytest.raises(MediaError, match=r"part1\.mp4"):
-        join(original, parts, tmp_path / "out.mp4", quality)
+        join(original, parts, starts, tmp_path / "out.mp4", quality)
     assert set(tmp_path.iterdir()) == before
 
 

@@ -7,6 +7,7 @@ import sys
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,20 @@ def translated(message: ElementTree.Element) -> str:
     return text.findtext("numerusform") or text.text or ""
 
 
+@cache
+def _texts_of_errors() -> set[str]:
+    """All texts in the code outside of the window."""
+    package = Path(translation.__file__).parents[1]
+    return {
+        node.value
+        for path in package.rglob("*.py")
+        if path.parent.name != "gui"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+
+
+@cache
 def texts_in_the_code() -> set[Text]:
     """What is passed to `self.tr` in each class, and to `translate` with its context, wherever it
     stands.
@@ -262,14 +277,7 @@ _SYSTEM_ERRORS = {"no space left on device", "permission denied"}
 
 @pytest.mark.parametrize("detail", error_details())
 def test_an_error_that_is_translated_is_one_that_the_program_tells(detail: str) -> None:
-    package = Path(translation.__file__).parents[1]
-    told = {
-        node.value
-        for path in package.rglob("*.py")
-        if path.parent.name != "gui"
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    }
+    told = _texts_of_errors()
     assert detail in _SYSTEM_ERRORS or any(detail in text for text in told)
 
 

@@ -118,3 +118,16 @@ def test_the_wheel_holds_all_that_is_needed(wheel: Path) -> None:
     assert not any(name.startswith(("tests/", "tools/")) for name in names)
     # The model files have the weights.
     assert not any("assets/weights" in name for name in names)
+
+
+def test_the_frozen_app_has_the_assets_that_the_program_uses() -> None:
+    spec = (CHECKOUT / "tools" / "package" / "ssd_live.spec").read_text(encoding="utf-8")
+    used = {
+        name
+        for module in (CHECKOUT / "ssd_live").rglob("*.py")
+        for name in re.findall(r'assets_folder\(\) / "(\w+)"', module.read_text(encoding="utf-8"))
+    }
+    assert {"models", "sounds"} < used
+    # Training needs PyTorch, which the app leaves out.
+    for name in used - {"batch_norm"}:
+        assert f'"{name}"' in spec or f'"assets/{name}"' in spec

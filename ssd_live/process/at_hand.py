@@ -30,6 +30,7 @@ def at_hand(task: Task, cancellation: Cancellation) -> Iterator[Task]:
         yield task
         return
     place = Path(tempfile.mkdtemp(prefix="ssd_live-"))
+    is_kept = False
     try:
         here = replace(task, source_address="", output_address="")
         names: dict[str, str] = {}
@@ -56,8 +57,8 @@ def at_hand(task: Task, cancellation: Cancellation) -> Iterator[Task]:
             try:
                 store(here.output, task.output_address)
             except SsdLiveError as error:
-                kept, place = here.output, Path()
-                raise type(error)(f"{error}; the result is kept in {kept}") from error
+                is_kept = True
+                raise type(error)(f"{error}; the result is kept in {here.output}") from error
     finally:
-        if place != Path():
+        if not is_kept:
             shutil.rmtree(place, ignore_errors=True)

@@ -3,6 +3,7 @@
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QStandardPaths, QTimer
 from PySide6.QtGui import QAction
@@ -14,13 +15,16 @@ from ssd_live.gui.adding import Said
 from ssd_live.gui.grid import VideoGrid
 from ssd_live.gui.model_controller import ModelController
 from ssd_live.gui.notice import Notices
-from ssd_live.gui.teach_window import TeachWindow
 from ssd_live.imaging.frame import Frame
 from ssd_live.live.session import LiveSession
 from ssd_live.project.doubt import UNSURE, doubt_in, doubt_of
 from ssd_live.project.store import Project, create_project
 from ssd_live.settings import Settings
 from ssd_live.system.paths import printable, resolve
+
+if TYPE_CHECKING:
+    # Its charts take a fifth of a second to be imported, and few users open it.
+    from ssd_live.gui.teach_window import TeachWindow
 
 _TOPIC = "project"
 # So often a frame is collected, and after so many it ends.
@@ -98,6 +102,8 @@ class TeachController(QObject):
             if not self.teach_window.close():
                 return
             self._stop_collecting()
+        from ssd_live.gui.teach_window import TeachWindow
+
         project: Project | None = None
         try:
             project = Project(folder)
@@ -191,7 +197,7 @@ class TeachController(QObject):
         for action in self._collecting_actions:
             action.setChecked(False)
 
-    def _opened_window(self) -> TeachWindow | None:
+    def _opened_window(self) -> "TeachWindow | None":
         """Return the window of the project, which is opened if it is not; None if there is none."""
         if self.teach_window is None or not self.teach_window.isVisible():
             if not self._settings.project:

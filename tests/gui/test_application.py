@@ -2,6 +2,8 @@
 
 import json
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -334,3 +336,15 @@ def test_cancelling_the_first_network_is_no_failure_and_it_can_be_loaded_again(
     )
     settle()
     assert said == ["loading the model was cancelled"]
+
+
+def test_what_few_need_is_not_imported_when_the_window_opens() -> None:
+    code = (
+        "import sys, ssd_live.gui.app\n"
+        "slow = 'pyqtgraph', 'matplotlib', 'torch', 'openvino', 'onnxruntime', 'pandas'\n"
+        "print([name for name in slow if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == "[]\n"

@@ -50,13 +50,16 @@ class WorkerPool:
     ) -> tuple[Report, Exception | None]:
         """Let the next free worker process a task, and return its report and its error."""
         worker = self._free.get()
+        found: Exception | None = None
         try:
             worker.run(task, log, on_frames, cancellation)
         except Exception as error:
-            return worker.report, error
+            found = error
         finally:
+            # Whoever gets the worker next changes its report.
+            report = worker.report
             self._free.put(worker)
-        return worker.report, None
+        return report, found
 
 
 class SplittingWorker:

@@ -1,5 +1,5 @@
-"""What a worker on a cluster does between its tasks. A stand-in for Ray runs it in this process, and
-the real Ray is in tests/e2e/test_ray.py.
+"""What a worker on a cluster does between its tasks. A stand-in for Ray runs it in this process.
+The real Ray is in tests/e2e/test_ray.py.
 """
 
 import sys

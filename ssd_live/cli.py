@@ -304,8 +304,14 @@ def run() -> int:
     except KeyboardInterrupt:
         _say("interrupted")
         code = _EXIT_INTERRUPTED
-    if signal_came():
+    # Ray handles signals itself while it starts.
+    if signal_came() or code == _EXIT_INTERRUPTED:
         ignore_signals()
+        if "ray" in sys.modules:
+            # If its start was interrupted, Ray crashes while Python exits.
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
     return code
 
 

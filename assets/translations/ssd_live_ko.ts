@@ -780,6 +780,10 @@
         <source>There is no video to save a frame of</source>
         <translation>저장할 프레임이 없습니다</translation>
     </message>
+    <message>
+        <source>The folder is {path}</source>
+        <translation>폴더는 {path}입니다</translation>
+    </message>
 </context>
 <context>
     <name>Docks</name>

@@ -204,6 +204,10 @@ class CaptureActions(QObject):
         if not (folder.is_dir() and QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))):
             said = self.tr("No program here shows the folder {path}")
             self._notice.say("error", said.format(path=printable(folder)), "folder")
+            return
+        # The desktop does not tell whether a program has really opened it.
+        said = self.tr("The folder is {path}")
+        self._notice.say("done", said.format(path=printable(folder)), "folder")
 
     def copy_picture(self) -> None:
         """Copy the current frame with its boxes to the clipboard.

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
+from PySide6.QtGui import QEnterEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -25,7 +26,7 @@ Kind = Literal["error", "done"]
 NoticeAction = tuple[str, Callable[[], object]]
 
 _COLOURS = {"error": "#b3261e", "done": "#1f6f43"}
-_DONE_MS = 6000
+DONE_MS = 6000
 _MARGIN, _MOST_WIDTH = 10, 640
 # More than this many at once would hide the video.
 _MOST = 3
@@ -34,7 +35,8 @@ _MOST = 3
 class _Notice(QFrame):
     """One notice with its buttons.
 
-    `closed` is emitted when the user closes it, and for a "done" notice also after six seconds.
+    `closed` is emitted when the user closes it, and for a "done" notice also after six seconds, in
+    which the pointer was not on it.
     """
 
     closed = Signal()
@@ -77,15 +79,26 @@ class _Notice(QFrame):
         close.setAccessibleName(self.tr("Close this message"))
         close.clicked.connect(self.closed)
         layout.addWidget(close)
-        if kind == "done":
-            timer = QTimer(self)
-            timer.setSingleShot(True)
-            timer.timeout.connect(self.closed)
-            timer.start(_DONE_MS)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self.closed)
+        self._start()
 
     @property
     def text(self) -> str:
         return self._label.text()
+
+    def enterEvent(self, event: QEnterEvent) -> None:  # noqa: N802 - Qt's name
+        self._timer.stop()
+        super().enterEvent(event)
+
+    def leaveEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
+        self._start()
+        super().leaveEvent(event)
+
+    def _start(self) -> None:
+        if self.kind == "done":
+            self._timer.start(DONE_MS)
 
 
 class Notices(QWidget):
@@ -93,8 +106,8 @@ class Notices(QWidget):
 
     There are two kinds of notices. An "error" stays until the user closes it, until `resolved` is
     called with its topic, or until another notice with its topic replaces it. A "done" notice (a
-    result) also disappears after six seconds. At most three notices are shown. If there are more,
-    the oldest is removed.
+    result) also disappears after six seconds in which the pointer was not on it. At most three
+    notices are shown. If there are more, the oldest is removed.
     """
 
     def __init__(self, over: QWidget) -> None:

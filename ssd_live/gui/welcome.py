@@ -140,6 +140,9 @@ class WelcomePanel(QWidget):
             row, column = divmod(index, columns)
             self._grid.addWidget(button, row, column + 1)
             button.show()
+        # A column that was at the edge before may be one of buttons now.
+        for column in range(self._grid.columnCount()):
+            self._grid.setColumnStretch(column, 0)
         self._grid.setColumnStretch(0, 1)
         self._grid.setColumnStretch(columns + 1, 1)
 

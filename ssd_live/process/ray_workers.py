@@ -39,7 +39,7 @@ from ssd_live.selection.choose import decide
 from ssd_live.system import machine
 from ssd_live.system.atomic_files import atomic_write, os_error_text, parts_of
 from ssd_live.system.child_process import own_environment
-from ssd_live.system.signals import handlers_kept
+from ssd_live.system.signals import handlers_kept, ignore_signals
 
 _POLL_SECONDS = 0.3
 # If a worker dies, another one starts its input again. An input that ends every worker is reported
@@ -209,6 +209,11 @@ class RayWorker:
                     "this file again"
                 )
                 continue
+            except ray.exceptions.RayError:
+                # A signal to all processes ends Ray too.
+                if cancellation.is_stopped:
+                    raise CancelledError(f"stopped before {task.source_text} was done") from None
+                raise
             if error_there is not None:
                 raise error_there
             return
@@ -295,8 +300,10 @@ def ray_workers(
             ray.init(
                 address=address or "local", logging_level="error", log_to_driver=False, **local
             )
-    except SystemExit:
-        # While Ray starts, SIGTERM is handled by Ray, which exits with a code of its own.
+    except (KeyboardInterrupt, SystemExit):
+        # While Ray starts, it handles SIGTERM itself, and exits with a code of its own. Python
+        # would crash while it exits if Ray was left half started.
+        ignore_signals()
         ray.shutdown()
         raise CancelledError("stopped while Ray was starting") from None
     except (ConnectionError, ValueError, RuntimeError, ray.exceptions.RayError) as error:

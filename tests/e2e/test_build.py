@@ -164,9 +164,12 @@ def test_another_folder_takes_the_engine_with_its_manifest(
 
 def test_an_engine_for_other_gpus_is_another_engine(ssd: Command) -> None:
     assert ssd(*TINY).code == 0
-    assert ssd(*TINY, "--hardware-compatible").out.startswith("written: ")
-    assert "exists already" in ssd(*TINY, "--hardware-compatible").out
-    assert sorted(entry["key"]["hardware_compatible"] for entry in listed(ssd)) == [False, True]  # type: ignore[index]
+    other = ("--targets", "sm89")
+    assert ssd(*TINY, *other).out.startswith("written: ")
+    assert "exists already" in ssd(*TINY, *other).out
+    assert sorted(len(entry["key"]["targets"]) for entry in listed(ssd)) == [0, 1]  # type: ignore[index]
+    answer = ssd(*TINY, "--hardware-compatible")
+    assert (answer.code, "TensorRT-RTX ignores --hardware-compatible" in answer.err) == (2, True)
 
 
 def test_an_engine_for_later_versions_is_built_or_refused_in_a_line(

@@ -3,20 +3,23 @@
 A build reports its progress and can be cancelled.
 """
 
+import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from ssd_live.backends.tensorrt.graph import EnginePrecision, graph_for
 from ssd_live.backends.tensorrt.variants import Variant
 from ssd_live.errors import BackendError, CancelledError, UsageError
 from ssd_live.modelfile.file import ModelFile
+from ssd_live.modelfile.nms import graft_fixed_nms
 
 # A function that is called with the share of the build that is done (0..1) and the name of the
 # phase.
 OnProgress = Callable[[float, str], None]
 _LEAN_RUNTIME = "libnvinfer_lean"
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -26,16 +29,17 @@ class BuildOptions:
     `precision` is the precision that the engine computes in. `batches` are the smallest, the usual
     and the largest number of images in a batch. `workspace_mb` limits the memory of the library's
     kernels in MiB, and 0 allows all memory. `targets` are compute capabilities of other GPUs, such
-    as `sm89`. Without targets the engine is for the GPU of this machine, or for all supported GPUs
-    if this machine has none. A version-compatible engine also runs on later versions of the
-    library. A hardware-compatible engine also runs on all GPUs from the Ampere generation on. Each
-    of the two compatibilities makes the engine slower.
+    as `sm89`. Without targets, the engine is for the GPU of this machine if `for_this_gpu` is true;
+    otherwise TensorRT-RTX builds for the GPUs from the Ampere generation on. A version-compatible
+    engine also runs on later versions of the library. A hardware-compatible engine also runs on all
+    GPUs from the Ampere generation on. Each of the two compatibilities makes the engine slower.
     """
 
     precision: EnginePrecision = "fp16"
     batches: tuple[int, int, int] = (1, 1, 8)
     workspace_mb: int = 0
     targets: tuple[str, ...] = ()
+    for_this_gpu: bool = False
     version_compatible: bool = False
     hardware_compatible: bool = False
 
@@ -70,15 +74,32 @@ def build(
     (0..1) and the name of the phase. Set `cancelled` in another thread to cancel the build.
     `timings` stores the kernel times that the library measures, so that later builds need not
     measure again, or is None to store none. Raises `MissingPackageError` if the library is not
-    installed, `UsageError` if a target is unknown, `BackendError` if the build fails,
+    installed, `UsageError` if a target is unknown or if TensorRT-RTX is to build a
+    hardware-compatible engine, `BackendError` if the library does not start or the build fails,
     `CancelledError` if `cancelled` was set, and `ModelFileError` if fp16 is requested for a model
     without a convolution.
     """
+    if options.hardware_compatible and variant.name == "tensorrt-rtx":
+        raise UsageError(
+            f"{variant.title} ignores --hardware-compatible, because its engines run on other GPUs "
+            "anyway; leave it out, or name the GPUs with --targets"
+        )
+    if options.version_compatible:
+        # The lean runtime, in which such an engine runs, has no plugins.
+        variant = replace(variant, graft=graft_fixed_nms)
     trt = variant.library()
     messages: list[str] = []
     logger = keep_errors(trt, messages)
     variant.prepare(logger)
-    builder = trt.Builder(logger)
+    try:
+        builder = trt.Builder(logger)
+    except TypeError as error:
+        # This is how the bindings say that the library gave them nothing.
+        reason = _one_line(messages[0]) if messages else "no reason given"
+        raise BackendError(
+            f"{variant.title} does not start on this machine ({reason}); update the NVIDIA driver, "
+            "or install a version of the library that fits it (`python main.py doctor` shows both)"
+        ) from error
     network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
     parser = trt.OnnxParser(network, logger)
     if not parser.parse(graph_for(model, variant, options.precision)):
@@ -94,7 +115,10 @@ def build(
         config.set_flag(trt.BuilderFlag.VERSION_COMPATIBLE)
     if options.hardware_compatible:
         config.hardware_compatibility_level = trt.HardwareCompatibilityLevel.AMPERE_PLUS
-    _set_targets(trt, config, options.targets, variant)
+    if options.precision == "fp32" and hasattr(trt.BuilderFlag, "TF32"):
+        # TF32 has a mantissa of 10 bits, and is the default from Ampere on.
+        config.clear_flag(trt.BuilderFlag.TF32)
+    _set_targets(trt, config, options, variant)
     width, height = model.metadata.input_size
     profile = builder.create_optimization_profile()
     profile.set_shape("image", *((batch, height, width, 3) for batch in options.batches))
@@ -133,13 +157,17 @@ def timing_cache(config: Any, timings: TimingCache | None) -> Any:
     return None
 
 
-def _set_targets(trt: Any, config: Any, targets: tuple[str, ...], variant: Variant) -> None:
+def _set_targets(trt: Any, config: Any, options: BuildOptions, variant: Variant) -> None:
     """Set the GPUs to build for in the library's configuration `config` of a build.
 
-    `trt` is the imported library. `targets` are compute capabilities such as `sm89`. Raises
-    `UsageError` if the library does not know a target or does not support targets.
+    `trt` is the imported library. Raises `UsageError` if the library does not know a target or does
+    not support targets.
     """
+    targets = options.targets
     if not targets:
+        if options.for_this_gpu and hasattr(trt, "ComputeCapability"):
+            config.num_compute_capabilities = 1
+            config.set_compute_capability(trt.ComputeCapability.CURRENT, 0)
         return
     if not hasattr(trt, "ComputeCapability"):
         raise UsageError(
@@ -209,7 +237,7 @@ def _one_line(text: str) -> str:
 def keep_errors(trt: Any, messages: list[str]) -> Any:
     """Return a logger to pass to the library. It appends error messages to `messages`.
 
-    It ignores all other messages. `trt` is the imported library.
+    Warnings go to the log of the program, at the level "debug". `trt` is the imported library.
     """
 
     class Logger(trt.ILogger):  # type: ignore[misc]
@@ -219,6 +247,8 @@ def keep_errors(trt: Any, messages: list[str]) -> Any:
         def log(self, severity: Any, message: str) -> None:
             if severity in (trt.ILogger.ERROR, trt.ILogger.INTERNAL_ERROR):
                 messages.append(message)
+            elif severity == trt.ILogger.WARNING:
+                _logger.debug("%s", message)
 
     return Logger()
 

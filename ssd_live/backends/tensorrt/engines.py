@@ -57,9 +57,8 @@ def engine_for(
     if failed is not None:
         raise BackendError(failed_line(failed))
     store.prepare()
-    return _build(
-        model, variant, BuildOptions(precision, (batch, batch, batch)), key, store, notify
-    )
+    options = BuildOptions(precision, (batch, batch, batch), for_this_gpu=True)
+    return _build(model, variant, options, key, store, notify)
 
 
 def failed_line(manifest: Manifest) -> str:
@@ -122,7 +121,10 @@ def _runs_on(key: EngineKey, gpu: Gpu) -> bool:
         return f"sm{gpu.capability.replace('.', '')}" in key.targets
     if key.hardware_compatible and key.gpu:
         return _numbers(gpu.capability) >= _AMPERE
-    return not key.gpu or (key.gpu, key.compute_capability, key.driver) == (
+    if not key.gpu:
+        # Without a GPU and without targets, TensorRT-RTX builds for Ampere and later.
+        return _numbers(gpu.capability) >= _AMPERE
+    return (key.gpu, key.compute_capability, key.driver) == (
         gpu.name,
         gpu.capability,
         gpu.driver,

@@ -4,6 +4,7 @@ import os
 import sys
 import threading
 import time
+from dataclasses import replace
 from typing import cast
 
 from rich.console import Console
@@ -73,6 +74,7 @@ def run(request: Request) -> None:
     store = EngineStore(request.output)
     # An engine for other GPUs does not depend on the GPU of this machine.
     gpu, no_gpu = (None, "the engine is for other GPUs") if wanted else _gpu()
+    options = replace(options, for_this_gpu=gpu is not None)
     key = key_for(model, variant.name, str(library.__version__), options, gpu)
     if not force and (manifest := _known(store, key)) is not None:
         print(f"{store.folder / manifest.engine}: exists already; give --force to build it again")

@@ -1,5 +1,6 @@
 """Engines built for real by TensorRT-RTX, which needs no GPU for it."""
 
+import contextlib
 import sys
 import threading
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import pytest
 from onnx import GraphProto, ModelProto, helper
 
 from ssd_live.backends.tensorrt import builder
-from ssd_live.backends.tensorrt.builder import BuildOptions, build
+from ssd_live.backends.tensorrt.builder import BuildOptions, build, keep_errors
 from ssd_live.backends.tensorrt.graph import EnginePrecision
 from ssd_live.backends.tensorrt.variants import VARIANTS, Variant
 from ssd_live.errors import (
@@ -36,6 +37,7 @@ class Watched(Variant):
 
     networks: list[Any] = field(default_factory=list)
     profiles: list[Any] = field(default_factory=list)
+    configs: list[Any] = field(default_factory=list)
 
     def library(self) -> Any:
         return _WatchedLibrary(self)
@@ -54,6 +56,7 @@ class _WatchedLibrary:
 
     def Builder(self, logger: Any) -> Any:  # noqa: N802
         builder, profiles = trt.Builder(logger), self._watched.profiles
+        configs = self._watched.configs
 
         class Builder:
             def __getattr__(self, name: str) -> Any:
@@ -62,6 +65,10 @@ class _WatchedLibrary:
             def create_optimization_profile(self) -> Any:
                 profiles.append(builder.create_optimization_profile())
                 return profiles[-1]
+
+            def create_builder_config(self) -> Any:
+                configs.append(builder.create_builder_config())
+                return configs[-1]
 
         return Builder()
 
@@ -389,8 +396,85 @@ def test_refused_timings_are_not_the_reason_why_a_build_fails(model: ModelFile) 
 # Engines for more than this machine.
 
 
-def test_a_hardware_compatible_engine_is_built() -> None:
-    assert built(TINY, precision="fp32", hardware_compatible=True)
+def test_rtx_engines_are_not_called_hardware_compatible() -> None:
+    with pytest.raises(UsageError, match="TensorRT-RTX ignores --hardware-compatible"):
+        built(TINY, precision="fp32", hardware_compatible=True)
+
+
+@pytest.mark.parametrize("for_this_gpu", [True, False])
+def test_an_engine_is_for_the_gpu_that_is_there(for_this_gpu: bool) -> None:
+    flavour = watched()
+    # Without a GPU, only the request can be looked at.
+    with contextlib.suppress(BackendError):
+        built(TINY, flavour, precision="fp32", for_this_gpu=for_this_gpu)
+    (config,) = flavour.configs
+    if for_this_gpu:
+        assert config.num_compute_capabilities == 1
+        assert config.get_compute_capability(0) == trt.ComputeCapability.CURRENT
+    else:
+        assert config.num_compute_capabilities == 0
+
+
+@pytest.mark.parametrize(("precision", "is_on"), [("fp32", False), ("fp16", True)])
+def test_full_precision_is_not_tf32(
+    precision: EnginePrecision, is_on: bool, model: ModelFile
+) -> None:
+    flavour = watched()
+    if precision == "fp32":
+        built(TINY, flavour, precision=precision)
+    else:
+        built(model, flavour, precision=precision)
+    (config,) = flavour.configs
+    assert config.get_flag(trt.BuilderFlag.TF32) == is_on
+
+
+class _Silent:
+    """A library that does not start, as under a driver that is too old."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(trt, name)
+
+    def Builder(self, logger: Any) -> Any:  # noqa: N802
+        logger.log(trt.ILogger.ERROR, "CUDA initialization failure with error: 35")
+        raise TypeError("pybind11::init(): factory function returned nullptr")
+
+
+def test_a_library_that_does_not_start_says_that_the_driver_may_be_old(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Watched, "library", lambda self: _Silent())
+    with pytest.raises(BackendError) as caught:
+        built(TINY, watched(), precision="fp32")
+    assert str(caught.value).startswith(
+        "TensorRT-RTX does not start on this machine (CUDA initialization failure with error: 35); "
+        "update the NVIDIA driver"
+    )
+
+
+def test_an_engine_for_later_versions_has_no_plugin() -> None:
+    grafted: list[str] = []
+
+    def plugin(*words: Any, **more: Any) -> None:
+        grafted.append("plugin")
+        graft_fixed_nms(*words, **more)
+
+    flavour = replace(RTX, graft=plugin)
+    built(TINY, flavour, precision="fp32")
+    assert grafted == ["plugin"]
+    with contextlib.suppress(BackendError):
+        built(TINY, flavour, precision="fp32", version_compatible=True)
+    assert grafted == ["plugin"]
+
+
+def test_warnings_of_the_library_go_to_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    messages: list[str] = []
+    logger = keep_errors(trt, messages)
+    with caplog.at_level("DEBUG", logger="ssd_live"):
+        logger.log(trt.ILogger.WARNING, "careful")
+        logger.log(trt.ILogger.VERBOSE, "chatter")
+        logger.log(trt.ILogger.ERROR, "broken")
+    assert [record.getMessage() for record in caplog.records] == ["careful"]
+    assert messages == ["broken"]
 
 
 def test_a_version_compatible_engine_without_the_lean_runtime_gets_a_line_that_says_so() -> None:

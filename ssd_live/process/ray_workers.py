@@ -39,7 +39,7 @@ from ssd_live.selection.choose import decide
 from ssd_live.system import machine
 from ssd_live.system.atomic_files import atomic_write, os_error_text, parts_of
 from ssd_live.system.child_process import own_environment
-from ssd_live.system.signals import handlers_kept, ignore_signals
+from ssd_live.system.signals import children_in_sessions, handlers_kept, ignore_signals
 
 _POLL_SECONDS = 0.3
 # If a worker dies, another one starts its input again. An input that ends every worker is reported
@@ -296,7 +296,7 @@ def ray_workers(
         }
     )
     try:
-        with handlers_kept():
+        with handlers_kept(), children_in_sessions():
             ray.init(
                 address=address or "local", logging_level="error", log_to_driver=False, **local
             )

@@ -10,6 +10,7 @@ import pytest
 
 from ssd_live.system.signals import (
     child_ends_unreported,
+    children_in_sessions,
     handlers_kept,
     on_signals,
     terminal_kept_from_children,
@@ -141,3 +142,19 @@ def test_handlers_that_a_library_sets_are_set_back() -> None:
         for number in before:
             signal.signal(number, other)
     assert {number: signal.getsignal(number) for number in before} == before
+
+
+@POSIX
+def test_children_that_a_library_starts_get_sessions_of_their_own() -> None:
+    def session_of_a_child() -> bool:
+        """Whether a child with a `preexec_fn`, as Ray starts its, has a session of its own."""
+        code = "import os; print(os.getsid(0) == os.getpid())"
+        done = subprocess.run(
+            [sys.executable, "-c", code], preexec_fn=int, capture_output=True, text=True, check=True
+        )
+        return done.stdout == "True\n"
+
+    assert not session_of_a_child()
+    with children_in_sessions():
+        assert session_of_a_child()
+    assert not session_of_a_child()

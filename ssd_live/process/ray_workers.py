@@ -16,6 +16,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+import psutil
+
 from ssd_live.backends.base import Precision
 from ssd_live.errors import (
     BackendError,
@@ -41,7 +43,7 @@ from ssd_live.system.atomic_files import atomic_write, os_error_text, parts_of
 from ssd_live.system.child_process import own_environment
 from ssd_live.system.signals import children_in_sessions, handlers_kept, ignore_signals
 
-_POLL_SECONDS = 0.3
+_POLL_SECONDS, _END_SECONDS = 0.3, 2.0
 # If a worker dies, another one starts its input again. An input that ends every worker is reported
 # as failed after this many attempts.
 _ATTEMPTS = 3
@@ -295,6 +297,7 @@ def ray_workers(
             "runtime_env": there,
         }
     )
+    others = psutil.Process().children(recursive=True)
     try:
         with handlers_kept(), children_in_sessions():
             ray.init(
@@ -304,7 +307,7 @@ def ray_workers(
         # While Ray starts, it handles SIGTERM itself, and exits with a code of its own. Python
         # would crash while it exits if Ray was left half started.
         ignore_signals()
-        ray.shutdown()
+        _shut_down(ray, others)
         raise CancelledError("stopped while Ray was starting") from None
     except (ConnectionError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
         hint = (
@@ -352,7 +355,25 @@ def ray_workers(
         pool = WorkerPool(found, spans, settings)
         yield [SplittingWorker(pool) for _ in range(min(workers, len(tasks)))]
     finally:
-        ray.shutdown()
+        _shut_down(ray, others)
+
+
+def _shut_down(ray: Any, others: Sequence[psutil.Process]) -> None:
+    """Leave the cluster, and end the processes of a cluster of this machine.
+
+    `others` are the child processes that were there before Ray started. Ray's agents would end by
+    themselves, but only after up to a minute.
+    """
+    children = psutil.Process().children(recursive=True)
+    own = [process for process in children if process not in others]
+    ray.shutdown()
+    for process in own:
+        with contextlib.suppress(psutil.Error):
+            process.terminate()
+    _, left = psutil.wait_procs(own, timeout=_END_SECONDS)
+    for process in left:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
 
 
 def _wait_for_first(ray: Any, workers: Sequence[RayWorker]) -> None:

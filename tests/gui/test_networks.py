@@ -128,7 +128,8 @@ def test_the_old_network_goes_on_until_the_new_one_is_ready(
     with new_process_held(before):
         start = watching.counts
         wait_until(lambda: _since(watching, start).shown >= 10, "pictures go on")
-        assert _since(watching, start).inferred >= 9
+        # Of the first ones shown, some may have been inferred before.
+        wait_until(lambda: _since(watching, start).inferred >= 10, "inference goes on")
         assert names(watching) == {"cat", "dog"}
         assert is_busy(watching)
     wait_until(lambda: names(watching) == {"bird"}, "the new network's detections are shown")

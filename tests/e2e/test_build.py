@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -167,7 +167,8 @@ def test_an_engine_for_other_gpus_is_another_engine(ssd: Command) -> None:
     other = ("--targets", "sm89")
     assert ssd(*TINY, *other).out.startswith("written: ")
     assert "exists already" in ssd(*TINY, *other).out
-    assert sorted(len(entry["key"]["targets"]) for entry in listed(ssd)) == [0, 1]  # type: ignore[index]
+    keys: list[Any] = [entry["key"] for entry in listed(ssd)]
+    assert sorted(len(key["targets"]) for key in keys) == [0, 1]
     answer = ssd(*TINY, "--hardware-compatible")
     assert (answer.code, "TensorRT-RTX ignores --hardware-compatible" in answer.err) == (2, True)
 

@@ -49,12 +49,9 @@ class UnraisedError(Exception):
 
 
 def stand_in(pool: ThreadPoolExecutor) -> Any:
-    def options(**_: Any) -> Any:
-        return SimpleNamespace(remote=lambda *words: Actor(pool, options.kind(*words)))  # type: ignore[attr-defined]
-
     def remote(kind: type) -> Any:
-        options.kind = kind  # type: ignore[attr-defined]
-        return SimpleNamespace(options=options)
+        made = SimpleNamespace(remote=lambda *words: Actor(pool, kind(*words)))
+        return SimpleNamespace(options=lambda **_: made)
 
     def wait_for(
         futures: list[Future[Any]], timeout: float | None = None, num_returns: int = 1

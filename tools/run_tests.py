@@ -72,7 +72,7 @@ SHARES = (
 DIVIDED = ("tests/e2e", "tests/unit")
 NOTHING_COLLECTED = 5
 FULLY_COVERED = CHECKOUT / "tests" / "fully_covered.txt"
-# Tests in these folders use PyTorch. In one process with OpenVINO's, they would crash.
+# Tests in these folders use PyTorch. They have crashed in one process with tests of `bench`.
 _TORCH = ("evaluation", "export", "models", "training")
 
 

@@ -37,6 +37,10 @@ class _Preview(QObject):
         self._index = index
         self._stopped = threading.Event()
 
+    @property
+    def is_stopped(self) -> bool:
+        return self._stopped.is_set()
+
     def start(self) -> None:
         threading.Thread(target=self._read, name="preview", daemon=True).start()
 
@@ -128,12 +132,14 @@ class CameraButton(QPushButton):
         self.setIcon(QIcon(QPixmap.fromImage(image)))
 
     def _end(self) -> None:
+        was_stopped = self._preview is not None and self._preview.is_stopped
         self._preview = None
         if self._is_chosen:
             self._is_chosen = False
             self.chosen.emit()
-        elif self._is_wanted:
-            # The pointer came back before the camera was closed.
+        elif self._is_wanted and was_stopped:
+            # The pointer came back before the camera was closed. A camera that failed is not tried
+            # again until the pointer comes back.
             self._rest.start()
 
     def _choose(self) -> None:

@@ -170,6 +170,11 @@ def _plan_with_storage(inputs: Sequence[str], output: str | None, codec: Codec) 
         raise UsageError(f"{shown(output)}: web servers take no files; give another storage")
     # An output folder may lie in an input folder.
     tasks = [task for task in tasks if not _is_in_output(task, output, inputs)]
+    if not tasks:
+        raise MediaError(
+            f"{shown(output)}: the inputs are only what lies in the output folder; give another "
+            "folder with -o"
+        )
     tasks = _with_names_of_their_own(tasks)
     is_many = (
         len(tasks) > 1 or list(files) != addresses or any(Path(path).is_dir() for path in paths)

@@ -1,5 +1,6 @@
 """Split long videos into parts for several workers, and join what was made of the parts."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -85,25 +86,25 @@ def join_results(
     """Join the videos and the logs of the first parts of a task.
 
     `videos` and `logs` are in the order of the parts; each may be empty. `starts` are the times in
-    seconds at which the parts begin. If `is_whole` is true,
-    they are of all parts, and the results get their final names, both or none. Otherwise the
-    results get the names of part files. Return the paths, and notes about the video. Raises
-    `MediaError` if a file cannot be read, `OutputError` if a result cannot be written, and
-    `KeyboardInterrupt` if `is_aborted` returns true before the video is complete.
+    seconds at which the parts begin. If `is_whole` is true, they are of all parts, and the results
+    get their final names, both or none. Otherwise the results get the names of part files. Return
+    the paths, and notes about the video. Raises `MediaError` if a file cannot be read,
+    `OutputError` if a result cannot be written, and `KeyboardInterrupt` if `is_aborted` returns
+    true before the video is complete.
     """
     made: list[Path] = []
     notes: list[str] = []
     with ExitStack() as stack:
         if logs:
             assert log is not None
-            place = log.final if is_whole else reserve_part(log.beside.with_suffix(".jsonl"))
+            place = log.final if is_whole else _reserved(stack, log.beside.with_suffix(".jsonl"))
             # The file gets its name at the end of the block, when the video has its name.
             file = stack.enter_context(atomic_write(place))
             join_logs(logs, file)
             made.append(place)
         if videos:
             assert task.output is not None
-            target = task.output if is_whole else reserve_part(task.output)
+            target = task.output if is_whole else _reserved(stack, task.output)
             _, notes = join(
                 task.source,
                 videos,
@@ -115,3 +116,16 @@ def join_results(
             )
             made.insert(0, target)
     return made, notes
+
+
+def _reserved(stack: ExitStack, path: Path) -> Path:
+    """Return a new part file of `path`, which `stack` deletes if it is still empty at its end."""
+    part = reserve_part(path)
+
+    def delete_if_empty() -> None:
+        with contextlib.suppress(OSError):
+            if not part.stat().st_size:
+                part.unlink()
+
+    stack.callback(delete_if_empty)
+    return part

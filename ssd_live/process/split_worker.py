@@ -175,7 +175,8 @@ class SplittingWorker:
         if fatal and not cancellation.is_stopped:
             raise _named(fatal[0], task, parts)
         starts, videos, logs = _made(parts, errors)
-        if cancellation.is_aborted or (any(errors) and not (videos or logs)):
+        is_stopped = any(isinstance(error, CancelledError) for error in errors)
+        if cancellation.is_aborted or (is_stopped and not (videos or logs)):
             raise CancelledError(f"stopped before {task.source} was done")
         made, notes = join_results(
             task,
@@ -238,14 +239,14 @@ def _raise_unfinished(
     errors: Sequence[Exception | None], made: Sequence[Path], frames: int
 ) -> NoReturn:
     """Raise the error of a video that is not finished; its results so far are in `made`."""
-    kept = " and ".join(map(str, made))
+    where = f"; the results so far were kept in {' and '.join(map(str, made))}" if made else ""
     incomplete = [error for error in errors if isinstance(error, IncompleteError)]
     if len(incomplete) < sum(error is not None for error in errors):
-        raise CancelledError(f"stopped; the results so far of the beginning were kept in {kept}")
+        raise CancelledError(f"stopped before the end{where}")
     # The message of a part begins with what is wrong with the source.
     raise IncompleteError(
-        f"{str(incomplete[0]).partition('; ')[0]}; {frames} frames were processed; the results so "
-        f"far were kept in {kept}; process an undamaged copy of this file to get all frames"
+        f"{str(incomplete[0]).partition('; ')[0]}; {frames} frames were processed{where}; process "
+        "an undamaged copy of this file to get all frames"
     )
 
 

@@ -29,13 +29,14 @@ from ssd_live.system.atomic_files import os_error_text
 from ssd_live.system.logs import hide_parameters
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
-# These are streams, which have no end and no size.
 _WEB = ("http", "https")
+# These are streams, which have no end and no size.
 _STREAMS = ("rtsp", "rtsps", "rtmp", "udp", "rtp", "srt")
 # An object appears in such storage only when it is whole.
 _OBJECT_STORES = frozenset(
     {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "oci", "oss", "memory"}
 )
+_QUERY = re.compile(r"(https?://[^\s?'\"]*)\?[^\s'\"]*")
 _COPY_BYTES = 4 << 20
 _LONGEST_MESSAGE = 200
 # Waits between attempts to store a file; hours of work may be in it.
@@ -66,12 +67,10 @@ def is_address(text: str) -> bool:
 
 
 def shown(address: str) -> str:
-    """Return an address without its password, to show it to users and to store it."""
+    """Return an address, or a text with addresses, without passwords, to show and to store it."""
     hidden = re.sub(r"//([^/:]*):[^/]*@", r"//\1@", address)
-    if address.partition("://")[0].lower() in _WEB:
-        # Queries of signed addresses are secrets.
-        hidden = hidden.partition("?")[0]
-    return hide_parameters(hidden)
+    # Queries of signed addresses are secrets.
+    return hide_parameters(_QUERY.sub(r"\1", hidden))
 
 
 def listed(address: str) -> list[StoredFile]:

@@ -164,6 +164,12 @@ def test_a_camera_that_another_program_uses_has_no_preview_and_can_be_chosen(
     enter(button)
     wait_until(lambda: RedCamera.tried == 2 and has_no_thread(), "the preview has been tried")
     settle()
+    # While another button waits and tries as long, this one does not try again and again.
+    second = CameraButton(Camera(3, "other"), "other", QColor("white"), button.window())
+    enter(second)
+    wait_until(lambda: RedCamera.tried >= 3 and has_no_thread(), "the other has been tried")
+    settle()
+    assert RedCamera.tried == 3
     assert not has_preview(button)
     button.click()
     wait_until(lambda: chosen == [1], "it is chosen")

@@ -47,20 +47,20 @@ class DesktopWindow:
         All values are in pixels. `desktop` is the area of the whole desktop. Raises `MediaError` if
         the window is closed, is minimised, or lies outside the desktop.
         """
+        closed = self._error("was closed; open it again, or give another source")
+        window = self._window
         with _LOCK:
-            if not self._window.isAlive:
-                raise self._error("was closed; open it again, or give another source")
-            if self._window.isMinimized:
-                raise self._error("is minimised; show it again")
-            left, top, width, height = (
-                int(value)
-                for value in (
-                    self._window.left,
-                    self._window.top,
-                    self._window.width,
-                    self._window.height,
+            try:
+                is_alive, is_minimised = window.isAlive, window.isMinimized
+                left, top, width, height = map(
+                    int, (window.left, window.top, window.width, window.height)
                 )
-            )
+            except Exception as error:  # it may close at any moment, and each system has its errors
+                raise closed from error
+        if not is_alive:
+            raise closed
+        if is_minimised:
+            raise self._error("is minimised; show it again")
         right = min(left + width, desktop["left"] + desktop["width"])
         bottom = min(top + height, desktop["top"] + desktop["height"])
         left, top = max(left, desktop["left"]), max(top, desktop["top"])
@@ -85,7 +85,11 @@ class DesktopWindow:
 
 
 def _other_windows() -> list[tuple[str, Any]]:
-    """Return the windows of other programs with their titles, except those without a title."""
+    """Return the windows of other programs with their titles, except those without a title.
+
+    Raises `MissingPackageError` if PyWinCtl is not installed, and `MediaError` if the window system
+    does not list its windows.
+    """
     try:
         # The import connects to the window system.
         import pywinctl
@@ -93,8 +97,15 @@ def _other_windows() -> list[tuple[str, Any]]:
         raise MissingPackageError(
             "finding windows needs the package PyWinCtl; run `pip install pywinctl`"
         ) from error
+    try:
+        windows = pywinctl.getAllWindows()
+    except Exception as error:  # each window system has errors of its own
+        raise MediaError(
+            f"the window system does not list its windows ({type(error).__name__}); give another "
+            "source"
+        ) from error
     found = []
-    for window in pywinctl.getAllWindows():
+    for window in windows:
         # A window may close at any moment.
         with contextlib.suppress(Exception):
             title = (window.title or "").strip()

@@ -25,7 +25,7 @@ from ssd_live.pipeline.cancellation import Cancellation
 from ssd_live.process.job import ModelConfig, ProcessOptions
 from ssd_live.process.plan import Span, Task
 from ssd_live.process.report import Report
-from ssd_live.process.split import may_split, spans_of
+from ssd_live.process.split import join_results, may_split, spans_of
 from ssd_live.process.split_worker import SplittingWorker, WorkerPool
 from ssd_live.process.workers import LocalWorker, OnFrames, Worker, load_engine, local_workers
 from ssd_live.results.records import LogPaths, join_logs
@@ -220,7 +220,9 @@ def test_what_was_done_from_the_beginning_on_is_kept_if_the_work_is_stopped(
     stopping = [Stopping(one, 32.0, cancellation)]
     worker = SplittingWorker(WorkerPool(stopping, {task: spans_of(task, 8)}, SETTINGS))
     log = LogPaths(tmp_path / "out.jsonl", tmp_path / "out.jsonl")
-    with pytest.raises(CancelledError, match="stopped; the results so far") as caught:
+    with pytest.raises(
+        CancelledError, match="stopped before the end; the results so far"
+    ) as caught:
         worker.run(task, log, ignore, cancellation)
     video, lines = tmp_path / "out.part.mp4", tmp_path / "out.part.jsonl"
     assert {path.name for path in tmp_path.iterdir()} == {video.name, lines.name}
@@ -262,6 +264,29 @@ def test_what_can_be_read_of_a_damaged_video_is_kept(
     again = SplittingWorker(WorkerPool(workers, {good: spans_of(good, 8)}, SETTINGS))
     again.run(good, None, ignore, Cancellation())
     assert again.report.frames == FRAMES
+
+
+def test_a_damaged_video_without_outputs_is_called_incomplete(
+    long_clip: Path, workers: list[Worker]
+) -> None:
+    task = task_of(long_clip)
+    error = IncompleteError("1 damaged place could not be decoded; 5 frames were processed")
+    broken = [Broken(worker, 32.0, error) for worker in workers]
+    worker = SplittingWorker(WorkerPool(broken, {task: spans_of(task, 8)}, SETTINGS))
+    with pytest.raises(IncompleteError, match=r"damaged place could not be decoded; .* process an"):
+        worker.run(task, None, ignore, Cancellation())
+
+
+def test_results_that_cannot_be_joined_leave_no_empty_part_file(
+    long_clip: Path, workers: list[Worker], tmp_path: Path
+) -> None:
+    (tmp_path / "bad.mp4").write_bytes(b"no video")
+    task = task_of(long_clip, tmp_path / "out.mp4")
+    with pytest.raises(MediaError, match=r"bad\.mp4"):
+        join_results(
+            task, None, [tmp_path / "bad.mp4"], [], [0.0], SETTINGS, lambda: False, is_whole=False
+        )
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.mp4"]
 
 
 def test_an_abort_keeps_nothing(long_clip: Path, workers: list[Worker], tmp_path: Path) -> None:

@@ -80,6 +80,7 @@ def test_addresses_of_storage_are_told_from_paths_and_streams(text: str, answer:
         ("s3://bucket/a@b.mp4", "s3://bucket/a@b.mp4"),
         ("https://host/a.mp4?X-Amz-Signature=abc&sig=d", "https://host/a.mp4"),
         ("s3://bucket/a?.mp4", "s3://bucket/a?.mp4"),
+        ("404, url='https://host/a.mp4?sig=abc'", "404, url='https://host/a.mp4'"),
     ],
 )
 def test_an_address_is_shown_without_its_password(address: str, text: str) -> None:
@@ -294,13 +295,14 @@ def test_one_input_may_have_a_named_output(server: Server, tmp_path: Path) -> No
         (["{server}/in/a.mp4"], "{server}/in/a.mp4", "the output would overwrite an input"),
         (["{server}/in"], "{server}/in", "the output would overwrite an input"),
         (["{server}/in"], "https://host/out/", "web servers take no files"),
+        (["{server}"], "{server}/in/", "the inputs are only what lies in the output folder"),
     ],
 )
 def test_outputs_that_make_no_sense_are_refused(
     inputs: list[str], output: str, message: str, server: Server
 ) -> None:
     server.make("in/a.mp4", "in/b.mp4")
-    with pytest.raises(UsageError, match=message) as caught:
+    with pytest.raises(SsdLiveError, match=message) as caught:
         make_plan(
             [text.format(server=server.address) for text in inputs],
             output.format(server=server.address),

@@ -222,3 +222,40 @@ def test_windows_without_a_title_are_left_out(desktop: Desktop) -> None:
     desktop.add("titled", 0x0000FF, (0, 0, 60, 50))
     assert window_titles() == ["titled"]
     assert colours(frame_of("screen:window=titled")) == {(255, 0, 0)}
+
+
+def test_a_window_that_closes_while_it_is_looked_at_is_said_so(
+    desktop: Desktop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pywinctl
+
+    class Closing:
+        """A window whose place can no longer be asked for."""
+
+        title = "clip"
+        isAlive, isMinimized = True, False  # noqa: N815 - PyWinCtl's names
+
+        def getPID(self) -> int:  # noqa: N802 - PyWinCtl's name
+            return 1
+
+        @property
+        def left(self) -> int:
+            raise RuntimeError("BadWindow")
+
+    monkeypatch.setattr(pywinctl, "getAllWindows", lambda: [Closing()])
+    with pytest.raises(MediaError, match="'clip' was closed"):
+        frame_of("screen:window=clip")
+
+
+def test_a_window_system_that_fails_is_said_so(
+    desktop: Desktop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pywinctl
+
+    def broken() -> None:
+        raise RuntimeError("connection lost")
+
+    monkeypatch.setattr(pywinctl, "getAllWindows", broken)
+    assert window_titles() == []
+    with pytest.raises(MediaError, match="does not list its windows"):
+        frame_of("screen:window=clip")
